@@ -1,0 +1,29 @@
+//! The pure core of Countersign: what is asked for, what a transaction does, who agreed, and whether
+//! that is enough. Bytes, time and randomness are passed in; nothing here does I/O or reads a clock.
+
+pub mod act;
+pub mod approval;
+pub mod assertion;
+pub mod change;
+pub mod clock;
+pub mod code;
+pub mod digest;
+pub mod entry;
+pub mod facts;
+pub mod genesis;
+pub mod intent;
+pub mod keys;
+pub mod lookalike;
+pub mod network;
+pub mod person;
+pub mod phrase;
+pub mod policy;
+pub mod psbt;
+pub mod rules;
+pub mod script;
+pub mod spend;
+pub mod state;
+pub mod succession;
+pub mod time;
+pub mod verdict;
+pub mod wire;

@@ -1,0 +1,98 @@
+//! Outputs: change is what the registered descriptor derives, everything else is a payment.
+
+use bitcoin::bip32::{DerivationPath, Fingerprint};
+use bitcoin::psbt::Output;
+use bitcoin::{Psbt, PublicKey, Script, TxOut};
+
+use super::inputs::find;
+use crate::code::{Code, Violation};
+use crate::script::{INDEX_MAX, VaultAddress, VaultScript};
+use crate::spend::{OutputKind, PaidOutput};
+
+pub(super) fn inspect(
+    psbt: &Psbt,
+    vault: &VaultScript,
+    out: &mut Vec<Violation>,
+) -> Vec<PaidOutput> {
+    let pairs = psbt.unsigned_tx.output.iter().zip(&psbt.outputs);
+    pairs
+        .enumerate()
+        .map(|(index, (paid, map))| inspect_one(index, paid, map, vault, out))
+        .collect()
+}
+
+fn inspect_one(
+    index: usize,
+    paid: &TxOut,
+    map: &Output,
+    vault: &VaultScript,
+    out: &mut Vec<Violation>,
+) -> PaidOutput {
+    let origins =
+        map.bip32_derivation.values().chain(map.tap_key_origins.values().map(|origin| &origin.1));
+    let own = find(vault, &paid.script_pubkey, origins);
+    if own.is_none() {
+        check_decoration(index, map, vault, out);
+        check_type(index, &paid.script_pubkey, vault, out);
+    }
+    let dust = paid.script_pubkey.minimal_non_dust();
+    if paid.value < dust && !paid.script_pubkey.is_op_return() {
+        let violation = Violation::new(Code::TxLimits, format!("output {index} is dust"));
+        out.push(violation.limit(dust, paid.value));
+    }
+    let kind = own.map_or(OutputKind::Payment, OutputKind::Change);
+    PaidOutput { script: paid.script_pubkey.clone(), amount: paid.value, kind }
+}
+
+/// An output that claims keys of ours but is not our script: say which lie it is.
+fn check_decoration(index: usize, map: &Output, vault: &VaultScript, out: &mut Vec<Violation>) {
+    let claims = map
+        .bip32_derivation
+        .iter()
+        .map(|(key, origin)| (PublicKey::new(*key), origin))
+        .filter(|(_, origin)| vault.has_fingerprint(origin.0));
+    // One real key of ours among them tells more than the foreign ones beside it.
+    let found: Vec<(Code, String)> =
+        claims.take(64).map(|(key, origin)| judge_claim(key, origin, vault)).collect();
+    let order = [Code::ChangePathOutOfWindow, Code::ChangeDescriptorMismatch, Code::ChangeNotOurs];
+    let worst = order.iter().find_map(|code| found.iter().find(|(c, _)| c == code));
+    if let Some((code, what)) = worst {
+        out.push(Violation::new(*code, format!("output {index} is marked as change, but {what}")));
+    }
+}
+
+fn judge_claim(
+    key: PublicKey,
+    (fingerprint, path): &(Fingerprint, DerivationPath),
+    vault: &VaultScript,
+) -> (Code, String) {
+    let Some((branch, index)) = vault.locate(*fingerprint, path) else {
+        return (
+            Code::ChangePathOutOfWindow,
+            format!("its path {path} is no branch of this vault"),
+        );
+    };
+    if index > INDEX_MAX {
+        let what = format!("its index {index} is above {INDEX_MAX}, where no recovery looks");
+        return (Code::ChangePathOutOfWindow, what);
+    }
+    let at = VaultAddress { branch, index };
+    if vault.derivations(&at).iter().any(|(_, _, own)| *own == key) {
+        return (Code::ChangeDescriptorMismatch, "its script is not this vault's".to_owned());
+    }
+    (Code::ChangeNotOurs, format!("{key} is not the key that {path} derives"))
+}
+
+/// Script types that wallets pay to; the rest is paid to by mistake or by malice.
+fn check_type(index: usize, script: &Script, vault: &VaultScript, out: &mut Vec<Violation>) {
+    let known = script.is_p2pkh()
+        || script.is_p2sh()
+        || script.is_p2wpkh()
+        || script.is_p2wsh()
+        || script.is_p2tr();
+    if !known {
+        let shown = vault.network().show(script);
+        let detail = format!("output {index} pays {shown}, a type of script that is not paid to");
+        out.push(Violation::new(Code::ScriptTypeForbidden, detail));
+    }
+}

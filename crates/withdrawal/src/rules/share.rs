@@ -1,0 +1,40 @@
+//! `SHARE_OF_VAULT`: what the window takes, of what is proven to be in the vault. Nobody's word for the
+//! balance counts, but a quorum's.
+
+use bitcoin::Amount;
+
+use super::velocity::{own_charge, window};
+use crate::code::{Code, Violation};
+use crate::intent::Kind;
+use crate::policy::PPM;
+use crate::verdict::{Case, Step};
+
+pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
+    if case.intent.kind() != Kind::Pay {
+        return;
+    }
+    let taken = window(case).paid + own_charge(case);
+    if taken <= case.policy.limits.share_floor {
+        return;
+    }
+    let mut change = case.state.ledger().unspent_change();
+    let mut floor = case.state.balance_floor().unwrap_or(Amount::ZERO);
+    if case.step == Step::Check {
+        change = case.facts.unspent_change.unwrap_or(change);
+        floor = case.facts.balance_floor.unwrap_or(floor);
+    }
+    // A floor is the whole vault's; inputs and change of our own are part of it.
+    let held = (case.spend.total_in() + change).max(floor).max(Amount::from_sat(1));
+    let share = u128::from(taken.to_sat()) * u128::from(PPM) / u128::from(held.to_sat());
+    let share = u64::try_from(share).unwrap_or(u64::MAX);
+    let limit = u64::from(case.policy.limits.share_max_ppm);
+    if share > limit {
+        let show = |ppm: u64| format!("{}.{:04} %", ppm / 10_000, ppm % 10_000);
+        let detail =
+            format!("{taken} of {held} proven coins: {}, at most {}", show(share), show(limit));
+        let violation = Violation::new(Code::ShareOfVault, detail).limit(limit, share);
+        out.push(
+            violation.with("unit", "millionths").with("held_sat", held).with("taken_sat", taken),
+        );
+    }
+}

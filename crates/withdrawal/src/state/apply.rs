@@ -1,0 +1,100 @@
+//! Applying entries: the one way that state changes, live and when a log is read again.
+
+use super::{ActInForce, State};
+use crate::act::{ActKind, SignedAct};
+use crate::entry::{Body, Entry};
+
+/// An entry that can't follow the ones before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("entry {index}: {what}")]
+pub struct ApplyError {
+    /// Its number.
+    pub index: u64,
+    /// Why not.
+    pub what: String,
+}
+
+impl State {
+    /// Applies the next entry. Acts and changes are judged again: a log is no one's word for them.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), ApplyError> {
+        let index = self.size;
+        let fail = |what: String| ApplyError { index, what };
+        if entry.version != 1 {
+            return Err(fail(format!("entry format {} is not understood", entry.version)));
+        }
+        if let Some(now) = entry.observed.now {
+            self.replay_observed(entry.observed.size, now).map_err(fail)?;
+        }
+        if let Some((_, more)) = self.open_parts.filter(|(_, more)| *more > 0) {
+            if !matches!(entry.body, Body::Payments(_)) {
+                return Err(fail(format!("{more} more entries of payments are missing")));
+            }
+        }
+        match &entry.body {
+            Body::Genesis(signed) => {
+                if index != 0 || signed.genesis.vault_id() != self.vault.id {
+                    return Err(fail("genesis stands first and is this vault's".to_owned()));
+                }
+            }
+            _ if index == 0 => return Err(fail("the first entry is genesis".to_owned())),
+            Body::Start { .. } => {
+                self.starts += 1;
+                self.last_start = Some(index);
+                self.ledger.start(index);
+            }
+            Body::Tick { .. } => {}
+            Body::Reservation(reservation) => {
+                self.ledger.reserve(index, reservation).map_err(fail)?;
+                self.open_parts = Some((reservation.intent, reservation.more));
+            }
+            Body::Payments(payments) => {
+                let Some((intent, more)) = self.open_parts.filter(|(_, more)| *more > 0) else {
+                    return Err(fail("payments without a reservation before them".to_owned()));
+                };
+                self.ledger.add_payments(&intent, payments).map_err(fail)?;
+                self.open_parts = Some((intent, more - 1));
+            }
+            Body::Countersigned(signed) => self.ledger.sign(index, signed).map_err(fail)?,
+            Body::Act(act) => {
+                self.judge_act(act).map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
+                self.enter_act(index, act);
+            }
+            Body::Change(change) => {
+                self.judge_change(change).map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
+                self.enter_change(index, &change.change);
+            }
+            Body::Succession(succession) => {
+                let digest = succession.declaration.digest();
+                let review = succession.declaration.review_digest();
+                self.judge_signatures(&succession.signatures, &digest, &review, None)
+                    .map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
+                self.ledger.succeed(index, &succession.declaration.released);
+            }
+        }
+        self.size += 1;
+        self.settle();
+        Ok(())
+    }
+
+    fn replay_observed(&mut self, size: u64, now: crate::clock::Now) -> Result<(), String> {
+        let same = self.observed.size == size && self.observed.now == Some(now);
+        if same {
+            return Ok(());
+        }
+        self.accept(size, now).map_err(|v| format!("{}: {}", v.code, v.detail))
+    }
+
+    fn enter_act(&mut self, index: u64, signed: &SignedAct) {
+        let digest = signed.act.digest();
+        if !self.done.insert(digest) {
+            return;
+        }
+        let as_freeze =
+            matches!(&signed.act.kind, ActKind::Revoke { person } if self.would_disable(person));
+        if let ActKind::Cancel { intent } = &signed.act.kind {
+            self.ledger.cancel(intent);
+        }
+        let act = signed.clone();
+        self.acts.push(ActInForce { entry: index, digest, act, undone: false, as_freeze });
+    }
+}

@@ -1,0 +1,237 @@
+//! Everything that follows from the log: people, policy, allow-list, acts in force, intents, windows.
+//!
+//! The same code builds it in the cosigner, in an auditor's hands and in an offline check. Nothing in
+//! it comes from anywhere but entries and accepted heads.
+
+mod acts;
+mod apply;
+mod governance;
+mod ledger;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitcoin::ScriptBuf;
+
+pub use acts::{ActInForce, ActRefusal};
+pub use apply::ApplyError;
+pub use ledger::{IntentRecord, Ledger, Version, VersionState};
+
+use crate::approval::ChainHeads;
+use crate::change::ChangeKind;
+use crate::clock::Now;
+use crate::code::{Code, Violation};
+use crate::digest::Digest;
+use crate::entry::Observed;
+use crate::genesis::{SignedGenesis, Vault};
+use crate::person::{Person, Roster};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// Since when something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// It was in genesis and has served its ages.
+    Genesis,
+    /// Since this entry.
+    Entry(u64),
+}
+
+/// A change that waits for its delay.
+#[derive(Clone, Debug)]
+pub struct PendingChange {
+    /// Its entry.
+    pub entry: u64,
+    /// Its digest, the head to be.
+    pub digest: Digest,
+    /// What it does.
+    pub kind: ChangeKind,
+}
+
+/// The state of a vault after some entries.
+#[derive(Clone, Debug)]
+pub struct State {
+    vault: Vault,
+    size: u64,
+    observed: Observed,
+    /// (size, high): entries below `size` were first seen in an accepted head no later than `high`.
+    sights: Vec<(u64, Timestamp)>,
+    heads: ChainHeads,
+    roster: Roster,
+    since: BTreeMap<String, Since>,
+    policy: Policy,
+    allowlist: BTreeMap<ScriptBuf, (String, Since)>,
+    pending: Vec<PendingChange>,
+    done: BTreeSet<Digest>,
+    acts: Vec<ActInForce>,
+    suspended: BTreeSet<String>,
+    floor: Option<(bitcoin::Amount, u64)>,
+    ledger: Ledger,
+    starts: u64,
+    last_start: Option<u64>,
+    open_parts: Option<(Digest, u32)>,
+}
+
+impl State {
+    /// The state that genesis alone gives.
+    pub fn new(vault: Vault) -> Self {
+        let genesis = &vault.genesis;
+        let heads = SignedGenesis::chain_heads(genesis);
+        let since = genesis.roster.persons.iter().map(|p| (p.id.clone(), Since::Genesis)).collect();
+        let allowlist = genesis
+            .allowlist
+            .iter()
+            .map(|a| (a.script.clone(), (a.label.clone(), Since::Genesis)))
+            .collect();
+        Self {
+            size: 0,
+            observed: Observed::default(),
+            sights: Vec::new(),
+            heads,
+            roster: genesis.roster.clone(),
+            since,
+            policy: genesis.policy.clone(),
+            allowlist,
+            pending: Vec::new(),
+            done: BTreeSet::new(),
+            acts: Vec::new(),
+            suspended: BTreeSet::new(),
+            floor: None,
+            ledger: Ledger::default(),
+            starts: 0,
+            last_start: None,
+            open_parts: None,
+            vault,
+        }
+    }
+
+    /// The vault.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+    /// Entries applied.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+    /// The head and time accepted last.
+    pub const fn observed(&self) -> Observed {
+        self.observed
+    }
+    /// The time accepted last.
+    pub const fn now(&self) -> Option<Now> {
+        self.observed.now
+    }
+    /// Heads of the three chains.
+    pub const fn heads(&self) -> &ChainHeads {
+        &self.heads
+    }
+    /// The roster as the chain has it, before one-person acts.
+    pub const fn chain_roster(&self) -> &Roster {
+        &self.roster
+    }
+    /// The policy as the chain has it, before one-person acts.
+    pub const fn chain_policy(&self) -> &Policy {
+        &self.policy
+    }
+    /// Changes that wait.
+    pub fn pending(&self) -> &[PendingChange] {
+        &self.pending
+    }
+    /// Intents and windows.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+    /// Entry of the newest `start`.
+    pub const fn last_start(&self) -> Option<u64> {
+        self.last_start
+    }
+    /// Acts, undone ones included.
+    pub fn acts(&self) -> &[ActInForce] {
+        &self.acts
+    }
+    /// Listed scripts with label and age.
+    pub const fn allowlist(&self) -> &BTreeMap<ScriptBuf, (String, Since)> {
+        &self.allowlist
+    }
+
+    /// Takes a head that k witnesses cosigned: time goes on, never back. The caller has checked that
+    /// the head is one of this log.
+    pub fn accept(&mut self, size: u64, now: Now) -> Result<(), Violation> {
+        let behind = |what: &str| Violation::new(Code::ClockUntrusted, what);
+        if size > self.size {
+            let detail = "the head is newer than the log";
+            return Err(Violation::new(Code::StateRollback, detail).limit(self.size, size));
+        }
+        if let Some(last) = self.observed.now {
+            if now.low < last.low || now.high < last.high {
+                return Err(behind(
+                    "the witnesses' time is behind what was accepted; bring a newer head",
+                ));
+            }
+        }
+        // Only growth of the accepted size is a first sight of anything.
+        if self.sights.last().is_none_or(|(seen, _)| size > *seen) {
+            self.sights.push((size, now.high));
+        }
+        let size = size.max(self.observed.size);
+        self.observed = Observed { size, now: Some(now) };
+        self.ledger.lapse(now.high);
+        self.settle();
+        Ok(())
+    }
+
+    /// When an entry was first in an accepted head, at the latest; `None` if it never was.
+    pub fn first_seen(&self, entry: u64) -> Option<Timestamp> {
+        let position = self.sights.partition_point(|(size, _)| *size <= entry);
+        self.sights.get(position).map(|(_, high)| *high)
+    }
+
+    /// Seconds something has stood for certain; everything of genesis has served its ages.
+    pub fn age_secs(&self, since: Since) -> u64 {
+        match since {
+            Since::Genesis => u64::MAX,
+            Since::Entry(entry) => match (self.now(), self.first_seen(entry)) {
+                (Some(now), Some(seen)) => now.age_secs(seen),
+                _ => 0,
+            },
+        }
+    }
+
+    /// Since when a person's credentials stand.
+    pub fn person_since(&self, id: &str) -> Option<Since> {
+        self.since.get(id).copied()
+    }
+
+    /// Whether a person's credentials count: on the chain, not revoked, not suspended.
+    pub fn is_active(&self, id: &str) -> bool {
+        self.roster.person(id).is_some() && !self.suspended.contains(id) && !self.is_revoked(id)
+    }
+
+    /// A person whose credentials count.
+    pub fn active_person(&self, id: &str) -> Option<&Person> {
+        self.roster.person(id).filter(|_| self.is_active(id))
+    }
+
+    /// The policy with every lowered limit that is not undone.
+    pub fn policy(&self) -> Policy {
+        let mut policy = self.policy.clone();
+        for (limit, value) in self.lowered() {
+            policy.lower(limit, value);
+        }
+        policy
+    }
+
+    /// The quorum-signed floor of the balance, while it is younger than thirty days.
+    pub fn balance_floor(&self) -> Option<bitcoin::Amount> {
+        let (amount, entry) = self.floor?;
+        let fresh = match (self.now(), self.first_seen(entry)) {
+            // Its age counts against it, so it is taken at the most it can be.
+            (Some(now), Some(_)) => {
+                let at = self.sights.iter().rev().find(|(size, _)| *size <= entry);
+                let seen = at.map_or(Timestamp::default(), |(_, high)| *high);
+                now.high.secs().saturating_sub(seen.secs()) < 30 * 86_400
+            }
+            _ => false,
+        };
+        fresh.then_some(amount)
+    }
+}
