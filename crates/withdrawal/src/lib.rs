@@ -4,6 +4,7 @@
 pub mod act;
 pub mod approval;
 pub mod assertion;
+pub mod author;
 pub mod change;
 pub mod clock;
 pub mod code;
@@ -18,12 +19,19 @@ pub mod network;
 pub mod person;
 pub mod phrase;
 pub mod policy;
+#[cfg(feature = "policy-file")]
+pub mod policy_file;
+pub mod protocol;
 pub mod psbt;
+pub mod receipt;
+pub mod refusal;
 pub mod rules;
 pub mod script;
+pub mod sign;
 pub mod spend;
 pub mod state;
 pub mod succession;
 pub mod time;
 pub mod verdict;
 pub mod wire;
+pub mod witnessed;

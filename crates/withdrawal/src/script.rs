@@ -151,6 +151,10 @@ impl VaultScript {
     pub fn branch_count(&self) -> u32 {
         u32::try_from(self.branches.len()).unwrap_or(1)
     }
+    /// The text of each branch alone, with its checksum.
+    pub fn branch_texts(&self) -> Vec<String> {
+        self.branches.iter().map(ToString::to_string).collect()
+    }
     /// The branch that change goes to.
     pub fn change_branch(&self) -> u32 {
         self.branch_count() - 1
@@ -216,6 +220,22 @@ impl VaultScript {
             true
         });
         found
+    }
+
+    /// Steps from an extended key of this descriptor to a branch, without the index.
+    pub fn steps_of(&self, xpub: &Xpub, branch: u32) -> Option<DerivationPath> {
+        let descriptor = self.branches.get(usize::try_from(branch).ok()?)?;
+        let mut steps = None;
+        descriptor.for_each_key(|key| {
+            match key {
+                DescriptorPublicKey::XPub(x) if x.xkey == *xpub => {
+                    steps = Some(x.derivation_path.clone());
+                }
+                _ => {}
+            }
+            true
+        });
+        steps
     }
 
     /// Fingerprint, full path and public key of every key at an address.

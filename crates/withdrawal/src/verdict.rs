@@ -159,9 +159,17 @@ pub enum Malformed {
     /// The PSBT.
     #[error("psbt: {0}")]
     Psbt(String),
-    /// An approval, by its position.
-    #[error("approval {0}: {1}")]
-    Approval(usize, String),
+}
+
+/// Why bytes were not judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unjudged {
+    /// They do not parse.
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+    /// They parse, as far as that is tried, and are refused for what they are.
+    #[error("{}: {}", .0.code, .0.detail)]
+    Refused(Violation),
 }
 
 /// Judges bytes against a state: the same function for a question, a reservation and a signature.
@@ -172,24 +180,21 @@ pub fn judge(
     approvals: &[Approval],
     facts: &Facts,
     step: Step,
-) -> Result<Judgement, Malformed> {
-    let mut violations = Vec::new();
+) -> Result<Judgement, Unjudged> {
     let intent = match Intent::parse(intent) {
         Ok(intent) => intent,
         Err(IntentError { signature: true, at, detail }) => {
-            return Err(Malformed::Intent(format!("REQUEST_SIG_INVALID: {at}: {detail}")));
+            let detail = format!("{at}: {detail}");
+            return Err(Unjudged::Refused(Violation::new(Code::RequestSigInvalid, detail)));
         }
-        Err(error) => return Err(Malformed::Intent(error.to_string())),
+        Err(error) => return Err(Malformed::Intent(error.to_string()).into()),
     };
     let inspection = match inspect(psbt, &state.vault().script) {
         Ok(inspection) => inspection,
-        Err(PsbtFault::Refused(violation)) => {
-            violations.push(violation);
-            return Err(Malformed::Psbt(format_refused(&violations)));
-        }
-        Err(error) => return Err(Malformed::Psbt(error.to_string())),
+        Err(PsbtFault::Refused(violation)) => return Err(Unjudged::Refused(violation)),
+        Err(error) => return Err(Malformed::Psbt(error.to_string()).into()),
     };
-    violations.extend(inspection.violations.iter().cloned());
+    let mut violations = inspection.violations.clone();
     let approval_digests = approvals.iter().map(Approval::digest).collect();
     let Some(spend) = &inspection.spend else {
         let verdict =
@@ -231,10 +236,6 @@ pub fn judge(
         approvals: approval_digests,
         verdict,
     })
-}
-
-fn format_refused(violations: &[Violation]) -> String {
-    violations.iter().map(|v| format!("{}: {}", v.code, v.detail)).collect::<Vec<_>>().join("; ")
 }
 
 /// Checks every approval; those that verify, under the present heads, by people who count, are given

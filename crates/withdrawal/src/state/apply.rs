@@ -25,10 +25,9 @@ impl State {
         if let Some(now) = entry.observed.now {
             self.replay_observed(entry.observed.size, now).map_err(fail)?;
         }
-        if let Some((_, more)) = self.open_parts.filter(|(_, more)| *more > 0) {
-            if !matches!(entry.body, Body::Payments(_)) {
-                return Err(fail(format!("{more} more entries of payments are missing")));
-            }
+        let more = self.open_parts.map_or(0, |(_, more)| more);
+        if more > 0 && !matches!(entry.body, Body::Payments(_)) {
+            return Err(fail(format!("{more} more entries of payments are missing")));
         }
         match &entry.body {
             Body::Genesis(signed) => {

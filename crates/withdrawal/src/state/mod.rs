@@ -156,17 +156,13 @@ impl State {
     /// Takes a head that k witnesses cosigned: time goes on, never back. The caller has checked that
     /// the head is one of this log.
     pub fn accept(&mut self, size: u64, now: Now) -> Result<(), Violation> {
-        let behind = |what: &str| Violation::new(Code::ClockUntrusted, what);
         if size > self.size {
             let detail = "the head is newer than the log";
             return Err(Violation::new(Code::StateRollback, detail).limit(self.size, size));
         }
-        if let Some(last) = self.observed.now {
-            if now.low < last.low || now.high < last.high {
-                return Err(behind(
-                    "the witnesses' time is behind what was accepted; bring a newer head",
-                ));
-            }
+        if self.observed.now.is_some_and(|last| now.low < last.low || now.high < last.high) {
+            let detail = "the witnesses' time is behind what was accepted; bring a newer head";
+            return Err(Violation::new(Code::ClockUntrusted, detail));
         }
         // Only growth of the accepted size is a first sight of anything.
         if self.sights.last().is_none_or(|(seen, _)| size > *seen) {

@@ -1,0 +1,152 @@
+//! Finishing: signatures combined, scripts satisfied, the receipt put together.
+
+use bitcoin::consensus::serialize;
+use bitcoin::secp256k1::Secp256k1;
+use bitcoin::{Psbt, Transaction, TxOut};
+use miniscript::psbt::PsbtExt as _;
+use withdrawal::change::ChangeKind;
+use withdrawal::digest::{Digest, hex};
+use withdrawal::entry::{Body, Entry};
+use withdrawal::receipt::{ChangeProof, LoggedEntry, Prevout, Receipt, hex_hashes};
+use withdrawal::spend::{OutputKind, SpendSummary};
+use withdrawal::wire::Wire as _;
+
+use crate::dir::VaultDir;
+use crate::mirror::Mirror;
+use crate::{Error, io};
+
+fn cannot(what: &str, detail: impl std::fmt::Display) -> Error {
+    Error::Malformed { what: what.to_owned(), detail: detail.to_string() }
+}
+
+/// Combines PSBTs of one transaction: signatures are joined, nothing else is taken from the others.
+pub fn combine(psbts: Vec<Psbt>) -> Result<Psbt, Error> {
+    let mut all = psbts.into_iter();
+    let mut first = all.next().ok_or_else(|| cannot("psbt", "none given"))?;
+    for other in all {
+        if other.unsigned_tx != first.unsigned_tx {
+            return Err(cannot("psbt", "they are of different transactions"));
+        }
+        for (input, more) in first.inputs.iter_mut().zip(other.inputs) {
+            input.partial_sigs.extend(more.partial_sigs);
+        }
+    }
+    Ok(first)
+}
+
+/// Satisfies every script and takes the final transaction out, with the coins that it spends.
+pub fn finalize(mut psbt: Psbt) -> Result<(Transaction, Vec<TxOut>), Error> {
+    let prevouts: Option<Vec<TxOut>> = psbt.inputs.iter().map(|i| i.witness_utxo.clone()).collect();
+    let prevouts = prevouts.ok_or_else(|| cannot("psbt", "a coin is missing"))?;
+    psbt.finalize_mut(&Secp256k1::verification_only()).map_err(|errors| {
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        cannot("psbt", format!("signatures are missing: {}", texts.join("; ")))
+    })?;
+    let tx = psbt.extract_tx_unchecked_fee_rate();
+    Ok((tx, prevouts))
+}
+
+/// Puts the receipt of a released spend together from the vault's directory.
+pub fn receipt(
+    dir: &VaultDir,
+    mirror: &Mirror,
+    spend: &SpendSummary,
+    spend_digest: &Digest,
+    tx: &Transaction,
+) -> Result<Receipt, Error> {
+    let path = dir.released_path(spend_digest);
+    let read = |name: &str| {
+        let path = path.join(name);
+        std::fs::read_to_string(&path).map_err(io(path.display()))
+    };
+    let numbers = read("entries")?;
+    let mut numbers = numbers.split_whitespace().map(str::parse::<u64>);
+    let (Some(Ok(reserved)), Some(Ok(signed))) = (numbers.next(), numbers.next()) else {
+        return Err(cannot("released/entries", "two numbers expected"));
+    };
+    let mut approvals = Vec::new();
+    while let Ok(approval) = read(&format!("approval-{}.json", approvals.len())) {
+        approvals.push(approval);
+    }
+    let genesis = dir.genesis()?;
+    let (reservation, size) = reservation(mirror, reserved, read("head")?)?;
+    let log_error = |e: tlog::log::LogError| cannot("log mirror", e);
+    let note = mirror.note()?.unwrap_or_default();
+    let note = String::from_utf8(note).map_err(|e| cannot("log mirror", e))?;
+    let countersigned = logged(mirror, signed, 1, mirror.head().size, note)?;
+    let consistency = mirror.log().prove_consistency(size).map_err(log_error)?;
+    let change = (0u32..).zip(&spend.outputs).filter_map(|(vout, output)| match &output.kind {
+        OutputKind::Change(at) => Some(ChangeProof { vout, branch: at.branch, index: at.index }),
+        OutputKind::Payment => None,
+    });
+    let prevouts = spend
+        .inputs
+        .iter()
+        .map(|i| Prevout { amount_sat: i.amount.to_sat(), script: hex(i.script.as_bytes()) });
+    Ok(Receipt {
+        version: 1,
+        vault_id: genesis.genesis.vault_id(),
+        genesis: hex(&genesis.to_bytes()),
+        changes: chain_changes(mirror, reserved)?,
+        intent: read("intent.json")?,
+        approvals,
+        tx: hex(&serialize(tx)),
+        prevouts: prevouts.collect(),
+        change: change.collect(),
+        reservation,
+        countersigned,
+        consistency: hex_hashes(&consistency),
+    })
+}
+
+fn reservation(mirror: &Mirror, entry: u64, note: String) -> Result<(LoggedEntry, u64), Error> {
+    let bytes = mirror.log().entries(entry, entry + 1).map_err(|e| cannot("log mirror", e))?;
+    let first = bytes.first().map(|b| Entry::from_bytes(b));
+    let Some(Ok(Entry { body: Body::Reservation(reservation), .. })) = first else {
+        return Err(cannot("log mirror", format!("entry {entry} is no reservation")));
+    };
+    let size = note.lines().nth(1).and_then(|line| line.parse::<u64>().ok());
+    let size = size.ok_or_else(|| cannot("released/head", "no size"))?;
+    let count = u64::from(reservation.more) + 1;
+    Ok((logged(mirror, entry, count, size, note)?, size))
+}
+
+fn logged(
+    mirror: &Mirror,
+    entry: u64,
+    count: u64,
+    size: u64,
+    head: String,
+) -> Result<LoggedEntry, Error> {
+    let error = |e: tlog::log::LogError| cannot("log mirror", e);
+    let log = mirror.log();
+    let entries = log.entries(entry, entry + count).map_err(error)?;
+    let view = mirror.at(size)?;
+    let mut proofs = Vec::new();
+    for number in entry..entry + count {
+        proofs.push(hex_hashes(&view.prove(number)?));
+    }
+    Ok(LoggedEntry { entry, entries: entries.iter().map(|e| hex(e)).collect(), proofs, head })
+}
+
+/// Changes that moved a chain before an entry, in the order in which they came into force.
+fn chain_changes(mirror: &Mirror, before: u64) -> Result<Vec<String>, Error> {
+    let mut state = withdrawal::state::State::new(mirror.vault().clone());
+    let mut changes = Vec::new();
+    for bytes in mirror.entries(0)?.iter().take(usize::try_from(before).unwrap_or(usize::MAX)) {
+        let entry = Entry::from_bytes(bytes).map_err(|e| cannot("log mirror", e))?;
+        state.apply(&entry).map_err(|e| cannot("log mirror", e))?;
+        if let Body::Change(change) = entry.body {
+            let chained = !matches!(
+                change.change.kind,
+                ChangeKind::Undo { .. } | ChangeKind::Unfreeze | ChangeKind::Floor { .. }
+            );
+            if chained {
+                changes.push(change);
+            }
+        }
+    }
+    let waiting: Vec<Digest> = state.pending().iter().map(|p| p.digest).collect();
+    let in_force = changes.iter().filter(|c| !waiting.contains(&c.change.digest()));
+    Ok(in_force.map(|c| hex(&c.to_bytes())).collect())
+}

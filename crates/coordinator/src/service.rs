@@ -1,0 +1,247 @@
+//! The one orchestrator. Every branch of a release is visible in [`Service::release`].
+
+use tlog::{SignedHead, WitnessPolicy};
+use withdrawal::approval::Approval;
+use withdrawal::code::Code;
+use withdrawal::facts::AssertedAges;
+use withdrawal::genesis::Vault;
+use withdrawal::protocol::{Appended, Dossier, Request, Response, Status};
+use withdrawal::refusal::SignedRefusal;
+
+use crate::Error;
+use crate::client::Client;
+use crate::dir::VaultDir;
+use crate::mirror::Mirror;
+use crate::witnesses::{Answer, Transport, cosign, too_few};
+
+/// A whole withdrawal as files hold it.
+pub struct Case<'a> {
+    /// The intent's envelope.
+    pub intent: &'a [u8],
+    /// The PSBT, binary.
+    pub psbt: &'a [u8],
+    /// The approvals.
+    pub approvals: &'a [Approval],
+    /// Coin ages, as this side knows them.
+    pub ages: AssertedAges,
+}
+
+/// How a release ended.
+#[derive(Debug)]
+pub enum Released {
+    /// The PSBT with the cosigner's signatures; what is needed for the receipt is in the directory.
+    Signed(Vec<u8>),
+    /// The cosigner's signed no.
+    Refused(Box<SignedRefusal>),
+    /// The cosigner could not parse it.
+    Malformed(String),
+}
+
+/// One vault, its cosigner, its witnesses.
+pub struct Service<'a> {
+    dir: &'a VaultDir,
+    vault: Vault,
+    policy: WitnessPolicy,
+    client: Client,
+    mirror: Mirror,
+    transport: &'a dyn Transport,
+}
+
+impl<'a> Service<'a> {
+    /// Connects to a vault's cosigner.
+    pub fn new(
+        dir: &'a VaultDir,
+        client: Client,
+        transport: &'a dyn Transport,
+    ) -> Result<Self, Error> {
+        let vault = dir.vault()?;
+        let policy = vault.witnesses.clone().ok_or_else(|| {
+            Error::Refused(Code::EvaluateOnly, "nothing is signed for this vault".to_owned())
+        })?;
+        let mirror = Mirror::open(dir, vault.clone())?;
+        Ok(Self { dir, vault, policy, client, mirror, transport })
+    }
+
+    /// The vault.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The mirror.
+    pub const fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    fn status(&mut self) -> Result<Status, Error> {
+        match self.client.ask(&Request::Hello)? {
+            Response::Status(status) if status.vault_id == self.vault.id => Ok(status),
+            Response::Status(_) => Err(Error::Peer("the cosigner serves another vault".to_owned())),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Gets the cosigner to serve: missing entries first, then `start`, then its witnesses.
+    pub fn open(&mut self) -> Result<(), Error> {
+        let status = self.status()?;
+        if status.serving {
+            return self.mirror.update(&mut self.client);
+        }
+        if self.mirror.head().size > status.size {
+            self.restore(&status)?;
+        }
+        if !self.status()?.begun {
+            expect_appended(self.client.ask(&Request::Begin)?)?;
+        }
+        self.mirror.update(&mut self.client)?;
+        let note = self.fresh_head()?;
+        match self.client.ask(&Request::Head { note })? {
+            Response::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn restore(&mut self, status: &Status) -> Result<(), Error> {
+        let from = status.size.saturating_sub(1).min(self.mirror.head().size);
+        let entries = self.mirror.entries(from)?;
+        let head = self.fresh_head()?;
+        match self.client.ask(&Request::Restore { from, entries, head })? {
+            Response::Appended(_) => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The mirror's head with k cosignatures of this moment.
+    pub fn fresh_head(&mut self) -> Result<Vec<u8>, Error> {
+        let note = self.mirror.note()?.ok_or_else(|| Error::Peer("no head yet".to_owned()))?;
+        let log = self.vault.log.as_ref().ok_or_else(|| Error::Peer("no log".to_owned()))?;
+        let signed = SignedHead::parse(&note, log).map_err(|e| Error::Peer(e.to_string()))?;
+        let log = std::sync::Mutex::new(self.mirror.log());
+        // A witness may claim any size: beyond our end there is nothing to prove.
+        let prove = |old: u64| log.lock().ok().and_then(|log| log.prove_consistency(old).ok());
+        let (cosigned, answers) = cosign(&signed, &self.policy, self.transport, &prove);
+        let enough = answers.iter().filter(|(_, a)| *a == Answer::Cosigned).count();
+        if enough < self.policy.k() {
+            return Err(too_few(&self.policy, &answers));
+        }
+        let note = cosigned.to_note();
+        self.dir.write(&self.dir.head_path(), &note)?;
+        Ok(note)
+    }
+
+    /// Hops 7 and 8: reserve, witness, countersign. The order is the cosigner's to enforce.
+    pub fn release(&mut self, case: &Case<'_>) -> Result<Released, Error> {
+        self.open()?;
+        let head = self.fresh_head()?;
+        let dossier = |head: Vec<u8>| {
+            Box::new(Dossier {
+                intent: case.intent.to_vec(),
+                psbt: case.psbt.to_vec(),
+                approvals: case.approvals.to_vec(),
+                ages: case.ages.clone(),
+                head,
+            })
+        };
+        let reserved = match self.client.ask(&Request::Reserve(dossier(head)))? {
+            Response::Appended(appended) => appended,
+            other => return ended(other),
+        };
+        self.mirror.update(&mut self.client)?;
+        // A head signed long ago shows no present time: the cosigner then asks for a new one.
+        let head = self.fresh_head()?;
+        let mut answer = self.client.ask(&Request::Countersign(dossier(head)))?;
+        if is_stale(&answer) {
+            expect_appended(self.client.ask(&Request::Tick)?)?;
+            self.mirror.update(&mut self.client)?;
+            let head = self.fresh_head()?;
+            answer = self.client.ask(&Request::Countersign(dossier(head)))?;
+        }
+        match answer {
+            Response::Signed { psbt, appended } => {
+                self.mirror.update(&mut self.client)?;
+                self.keep(case, &reserved, &appended)?;
+                Ok(Released::Signed(psbt))
+            }
+            other => ended(other),
+        }
+    }
+
+    /// Keeps what a receipt needs beside the log.
+    fn keep(&self, case: &Case<'_>, reserved: &Appended, signed: &Appended) -> Result<(), Error> {
+        let spend = case.approvals.first().map(|a| a.spend_digest);
+        let Some(spend) = spend else { return Ok(()) };
+        let path = self.dir.released_path(&spend);
+        self.dir.write(&path.join("intent.json"), case.intent)?;
+        for (number, approval) in case.approvals.iter().enumerate() {
+            self.dir.write(&path.join(format!("approval-{number}.json")), &approval.to_json())?;
+        }
+        let head = std::fs::read(self.dir.head_path()).map_err(crate::io("head"))?;
+        // The first release's witnessed head is the one that its receipt shows.
+        if !path.join("head").exists() {
+            self.dir.write(&path.join("head"), &head)?;
+            let numbers = format!("{} {}\n", reserved.entry, signed.entry);
+            self.dir.write(&path.join("entries"), numbers.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Sends a change that its quorum has signed, and has it witnessed.
+    pub fn change(
+        &mut self,
+        change: &withdrawal::change::SignedChange,
+    ) -> Result<Result<Appended, Box<SignedRefusal>>, Error> {
+        self.open()?;
+        let head = self.fresh_head()?;
+        match self.client.ask(&Request::Head { note: head })? {
+            Response::Done => {}
+            other => return Err(unexpected(&other)),
+        }
+        match self.client.ask(&Request::Change(Box::new(change.clone())))? {
+            Response::Appended(appended) => {
+                self.mirror.update(&mut self.client)?;
+                self.fresh_head()?;
+                Ok(Ok(appended))
+            }
+            Response::Refused(refusal) => Ok(Err(refusal)),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn is_stale(answer: &Response) -> bool {
+    match answer {
+        Response::Refused(refusal) => {
+            let violations = &refusal.refusal.violations;
+            violations.len() == 1 && violations.iter().any(|v| v.code == Code::ClockUntrusted)
+        }
+        _ => false,
+    }
+}
+
+fn expect_appended(response: Response) -> Result<Appended, Error> {
+    match response {
+        Response::Appended(appended) => Ok(appended),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn ended(response: Response) -> Result<Released, Error> {
+    match response {
+        Response::Refused(refusal) => Ok(Released::Refused(refusal)),
+        Response::Malformed { what } => Ok(Released::Malformed(what)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// An answer that is none to what was asked.
+pub fn unexpected(response: &Response) -> Error {
+    match response {
+        Response::Refused(refusal) => match refusal.refusal.violations.first() {
+            Some(violation) => Error::Refused(violation.code, violation.detail.clone()),
+            None => Error::Peer("refused".to_owned()),
+        },
+        Response::Malformed { what } | Response::Failed { what } => {
+            Error::Peer(format!("the cosigner: {what}"))
+        }
+        _ => Error::Peer("the cosigner answered something else".to_owned()),
+    }
+}

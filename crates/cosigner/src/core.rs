@@ -1,0 +1,419 @@
+//! The cosigner's whole state and the one place where entries are appended.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tlog::dir::LogDir;
+use tlog::log::{Log, LogError};
+use tlog::{LogSigner, SignedHead, TreeHead};
+use withdrawal::act::{OBJECT_BYTES_MAX, SignedAct};
+use withdrawal::change::SignedChange;
+use withdrawal::code::{Code, Violation};
+use withdrawal::digest::Digest;
+use withdrawal::entry::{Body, Entry};
+use withdrawal::genesis::Vault;
+use withdrawal::keys::SecretKey;
+use withdrawal::protocol::{Acknowledgement, Appended, Request, Response, Status};
+use withdrawal::refusal::Refusal;
+use withdrawal::sign::AccountKey;
+use withdrawal::state::State;
+use withdrawal::wire::Wire as _;
+use withdrawal::witnessed::Accepted;
+
+use crate::keyfile::{KeyFileError, Secrets};
+use crate::store::{Store, StoreError};
+
+/// Name of the encrypted key file.
+pub const KEY_FILE: &str = "key";
+/// Name of the file that binds the keys to a vault.
+pub const VAULT_FILE: &str = "vault-id";
+/// Name of the log's directory.
+pub const LOG_DIR: &str = "log";
+/// Name of the store of what follows from the log.
+pub const STORE_FILE: &str = "state.redb";
+
+/// A head that we signed is fresh for this long by our own timer; after that a tick is witnessed.
+pub const FRESH: Duration = Duration::from_secs(600);
+/// Acts that wait at most.
+pub const QUEUE_MAX: usize = 256;
+/// Entries given in one answer at most.
+const ENTRIES_MAX: u64 = 512;
+
+/// Why the cosigner could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The storage failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The log failed or does not fit its head.
+    #[error("log: {0}")]
+    Log(#[from] LogError),
+    /// The key file.
+    #[error("{0}")]
+    Key(#[from] KeyFileError),
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Input that does not parse.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// Refused.
+    #[error("{0}: {1}")]
+    Refused(Code, String),
+    /// Something that should not be.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing was appended yet; missing entries may be taken.
+    Shut,
+    /// `start` was appended at this entry and waits for its witnesses.
+    Begun(u64),
+    /// It was witnessed.
+    Serving,
+}
+
+/// Acts on their way in, on a path of their own.
+pub type Queue = Arc<Mutex<VecDeque<(SignedAct, Sender<Response>)>>>;
+
+/// One cosigner, one vault.
+pub struct Core {
+    pub(crate) vault: Vault,
+    pub(crate) reader: reader::Vault,
+    pub(crate) account: AccountKey,
+    pub(crate) signer: LogSigner,
+    identity: SecretKey,
+    pub(crate) log: LogDir,
+    pub(crate) head: TreeHead,
+    note: Vec<u8>,
+    pub(crate) state: State,
+    store: Store,
+    random: SystemRandom,
+    pub(crate) phase: Phase,
+    /// Size and moment of each head signed in the last ten minutes of this run.
+    heads_signed: VecDeque<(u64, Instant)>,
+    queue: Queue,
+    /// A write failed: what is on disk is read again before anything else.
+    doubtful: bool,
+}
+
+impl Core {
+    /// Opens a cosigner's directory; a missing log or key is an error, never made anew.
+    pub fn open(dir: &Path, passphrase: &[u8]) -> Result<Self, CoreError> {
+        let secrets = Secrets::load(&dir.join(KEY_FILE), passphrase)?;
+        let broken = |what: &str| CoreError::Broken(what.to_owned());
+        let signer = secrets.log().ok_or_else(|| broken("log key"))?;
+        let account = secrets.account().ok_or_else(|| broken("account key"))?;
+        let log = LogDir::open(&dir.join(LOG_DIR))?;
+        let (head, note, state) = read_log(&log, &signer)?;
+        let vault = state.vault().clone();
+        let bound = std::fs::read_to_string(dir.join(VAULT_FILE))?;
+        if bound.trim() != vault.id.to_string() || vault.genesis.cosigner != secrets.public() {
+            return Err(broken("log, keys and vault do not belong together"));
+        }
+        let reader = crate::decoders::check_vault(&vault).map_err(CoreError::Broken)?;
+        Ok(Self {
+            reader,
+            account,
+            signer,
+            identity: secrets.identity(),
+            log,
+            head,
+            note,
+            state,
+            store: Store::open(&dir.join(STORE_FILE))?,
+            random: SystemRandom::new(),
+            phase: Phase::Shut,
+            heads_signed: VecDeque::new(),
+            queue: Queue::default(),
+            doubtful: false,
+            vault,
+        })
+    }
+
+    /// The queue of acts, for the second socket.
+    pub fn queue(&self) -> Queue {
+        Arc::clone(&self.queue)
+    }
+
+    /// The vault.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The refusals kept.
+    pub fn refusals(&self) -> Result<Vec<withdrawal::refusal::SignedRefusal>, CoreError> {
+        Ok(self.store.refusals()?)
+    }
+
+    /// Answers one request. Errors become answers; nothing here ends the process.
+    pub fn answer(&mut self, request: Request) -> Response {
+        if self.doubtful
+            && let Err(error) = self.read_again()
+        {
+            return Response::Failed { what: error.to_string() };
+        }
+        let answer = match request {
+            Request::Hello => Ok(self.status()),
+            Request::Entries { from } => self.entries(from),
+            Request::Restore { from, entries, head } => self.restore(from, &entries, &head),
+            Request::Begin => self.begin(),
+            Request::Head { note } => self.take_head(&note).map(|_| Response::Done),
+            Request::Reserve(dossier) => self.reserve(&dossier),
+            Request::Countersign(dossier) => self.countersign(&dossier),
+            Request::Change(change) => self.change(*change),
+            Request::Tick => self.tick(),
+            Request::Act(act) => self.act(*act),
+            Request::Consistency { old, new } => self.consistency(old, new),
+            Request::Succeed(_) => Err(CoreError::Refused(
+                Code::StateRollback,
+                "a succession is applied to a new cosigner directory, by `succession apply`"
+                    .to_owned(),
+            )),
+        };
+        answer.unwrap_or_else(|error| match error {
+            CoreError::Refused(code, what) => {
+                self.refuse(None, None, vec![Violation::new(code, what)])
+            }
+            CoreError::Malformed(what) => Response::Malformed { what },
+            other => {
+                self.doubtful = true;
+                Response::Failed { what: other.to_string() }
+            }
+        })
+    }
+
+    fn read_again(&mut self) -> Result<(), CoreError> {
+        let (head, note, state) = read_log(&self.log, &self.signer)?;
+        (self.head, self.note, self.state) = (head, note, state);
+        self.doubtful = false;
+        Ok(())
+    }
+
+    fn status(&self) -> Response {
+        Response::Status(Status {
+            vault_id: self.vault.id,
+            size: self.head.size,
+            head: self.note.clone(),
+            begun: self.phase != Phase::Shut,
+            serving: self.phase == Phase::Serving,
+        })
+    }
+
+    fn entries(&self, from: u64) -> Result<Response, CoreError> {
+        let to = self.head.size.min(from.saturating_add(ENTRIES_MAX)).max(from);
+        let entries = Log::at(&self.log, self.head).entries(from, to)?;
+        Ok(Response::Entries { entries, head: self.note.clone() })
+    }
+
+    fn consistency(&self, old: u64, new: u64) -> Result<Response, CoreError> {
+        if new != self.head.size || old > new {
+            return Err(CoreError::Malformed(format!("the log has {} entries", self.head.size)));
+        }
+        let proof = Log::at(&self.log, self.head).prove_consistency(old)?;
+        Ok(Response::Proof(proof.into_iter().map(|h| h.0).collect()))
+    }
+
+    /// The newest signed head.
+    pub(crate) fn note(&self) -> Vec<u8> {
+        self.note.clone()
+    }
+
+    /// A salt that nobody knew before.
+    pub(crate) fn salt(&self) -> Result<[u8; 32], CoreError> {
+        let mut salt = [0; 32];
+        let filled = self.random.fill(&mut salt);
+        filled.map_err(|_| CoreError::Broken("the system's random source failed".to_owned()))?;
+        Ok(salt)
+    }
+
+    /// Appends entries durably; only then are they in force. Gives the number of the first.
+    ///
+    /// A crash before the head is in place loses all of them together; after it all are there.
+    pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Appended, CoreError> {
+        let first = self.head.size;
+        let observed = self.state.observed();
+        let entries: Vec<Entry> = bodies.into_iter().map(|b| Entry::new(observed, b)).collect();
+        let bytes: Vec<Vec<u8>> = entries.iter().map(Entry::to_bytes).collect();
+        let append = Log::at(&self.log, self.head).append(first, &bytes)?;
+        let signed = SignedHead::sign(append.head, &self.signer)
+            .map_err(|e| CoreError::Broken(e.to_string()))?;
+        // From here on memory and disk may differ until both are done; if they do, disk is right.
+        self.doubtful = true;
+        for entry in &entries {
+            self.state.apply(entry).map_err(|e| CoreError::Broken(e.to_string()))?;
+        }
+        self.note = signed.to_note();
+        self.log.commit(&append, &self.note)?;
+        self.head = append.head;
+        self.heads_signed.retain(|(_, at)| at.elapsed() <= FRESH);
+        self.heads_signed.push_back((self.head.size, Instant::now()));
+        self.doubtful = false;
+        // INVARIANT: memory has applied exactly what the log holds.
+        debug_assert_eq!(self.state.size(), self.head.size);
+        Ok(Appended { entry: first, head: self.note.clone() })
+    }
+
+    /// Takes a head with cosignatures: time goes on, and a `start` under it opens the cosigner.
+    pub(crate) fn take_head(&mut self, note: &[u8]) -> Result<Accepted, CoreError> {
+        let (Some(log), Some(policy)) = (&self.vault.log, &self.vault.witnesses) else {
+            return Err(CoreError::Broken("a vault without witnesses".to_owned()));
+        };
+        let view = Log::at(&self.log, self.head);
+        let accepted = Accepted::check(note, log, policy, |size| view.root_at(size).ok())
+            .map_err(|v| CoreError::Refused(v.code, v.detail))?;
+        self.state
+            .accept(accepted.size(), accepted.now())
+            .map_err(|v| CoreError::Refused(v.code, v.detail))?;
+        if let Phase::Begun(start) = self.phase
+            && accepted.size() > start
+        {
+            self.phase = Phase::Serving;
+        }
+        Ok(accepted)
+    }
+
+    /// Whether a head was signed so long ago, by our own timer, that it shows no present time. A head
+    /// of an earlier run always is.
+    pub(crate) fn is_stale(&self, size: u64) -> bool {
+        !self.heads_signed.iter().any(|(signed, at)| *signed == size && at.elapsed() <= FRESH)
+    }
+
+    pub(crate) fn must_serve(&self) -> Result<(), CoreError> {
+        if self.phase == Phase::Serving {
+            return Ok(());
+        }
+        let what = "no witnessed head contains this run's start; nothing is signed until one does";
+        Err(CoreError::Refused(Code::StateRollback, what.to_owned()))
+    }
+
+    /// Signs and keeps a refusal. It leaves no other trace.
+    pub(crate) fn refuse(
+        &self,
+        intent: Option<Digest>,
+        spend: Option<Digest>,
+        violations: Vec<Violation>,
+    ) -> Response {
+        let observed = self.state.observed();
+        let refusal = Refusal { vault_id: self.vault.id, intent, spend, violations, observed };
+        let signed = refusal.sign(&self.identity);
+        // A full list drops refusals, never requests: failing to keep one changes no answer.
+        let _ = self.store.keep(&signed);
+        Response::Refused(Box::new(signed))
+    }
+
+    fn tick(&mut self) -> Result<Response, CoreError> {
+        self.must_serve()?;
+        let last = self.heads_signed.back();
+        if last.is_some_and(|(_, at)| at.elapsed() < Duration::from_millis(200)) {
+            let what = "a head was signed this very moment".to_owned();
+            return Err(CoreError::Refused(Code::Budget, what));
+        }
+        let salt = self.salt()?;
+        self.append(vec![Body::Tick { salt }]).map(Response::Appended)
+    }
+
+    fn change(&mut self, change: SignedChange) -> Result<Response, CoreError> {
+        self.must_serve()?;
+        self.empty_queue();
+        if change.to_bytes().len() > OBJECT_BYTES_MAX {
+            return Err(CoreError::Malformed("change is over 16 KiB".to_owned()));
+        }
+        if let Err(violation) = self.state.judge_change(&change) {
+            return Ok(self.refuse(None, None, vec![violation]));
+        }
+        self.append(vec![Body::Change(Box::new(change))]).map(Response::Appended)
+    }
+
+    /// Takes a person's or requester's act. Shown again, it is acknowledged again.
+    pub(crate) fn act(&mut self, act: SignedAct) -> Result<Response, CoreError> {
+        if act.to_bytes().len() > OBJECT_BYTES_MAX {
+            return Err(CoreError::Malformed("act is over 16 KiB".to_owned()));
+        }
+        if let Err(violation) = self.state.judge_act(&act) {
+            return Ok(self.refuse(None, None, vec![violation]));
+        }
+        let digest = act.act.digest();
+        let known = self.state.acts().iter().find(|a| a.digest == digest).map(|a| a.entry);
+        let entry = match known {
+            Some(entry) => entry,
+            None => {
+                if self.phase == Phase::Shut {
+                    self.begin()?;
+                }
+                self.append(vec![Body::Act(act)])?.entry
+            }
+        };
+        let log = Log::at(&self.log, self.head);
+        let bytes = log.entries(entry, entry + 1)?.pop().unwrap_or_default();
+        let proof = log.prove_inclusion(entry)?.into_iter().map(|h| h.0).collect();
+        let head = self.note.clone();
+        Ok(Response::Acknowledged(Box::new(Acknowledgement {
+            act: digest,
+            entry,
+            bytes,
+            proof,
+            head,
+        })))
+    }
+
+    /// Takes everything that waits on the second socket: before every decision.
+    pub fn empty_queue(&mut self) {
+        loop {
+            let next = match self.queue.lock() {
+                Ok(mut queue) => queue.pop_front(),
+                Err(_) => None,
+            };
+            let Some((act, answer_to)) = next else { return };
+            let answer = self.answer(Request::Act(Box::new(act)));
+            // The author may have gone; the act is in force all the same.
+            let _ = answer_to.send(answer);
+        }
+    }
+}
+
+/// Reads a whole log: every entry, from genesis on.
+pub(crate) fn read_log(
+    log: &LogDir,
+    signer: &LogSigner,
+) -> Result<(TreeHead, Vec<u8>, State), CoreError> {
+    let broken = |what: String| CoreError::Broken(what);
+    let note = log.head_note()?.ok_or_else(|| broken("the log has no head".to_owned()))?;
+    let signed = SignedHead::parse(&note, signer.verifier()).map_err(|e| broken(e.to_string()))?;
+    let head = *signed.head();
+    let view = Log::at(log, head);
+    let mut state: Option<State> = None;
+    let mut at = 0;
+    while at < head.size {
+        let to = head.size.min(at + ENTRIES_MAX);
+        for bytes in view.entries(at, to)? {
+            let entry =
+                Entry::from_bytes(&bytes).map_err(|e| broken(format!("entry {at}: {e}")))?;
+            let current = match state.take() {
+                Some(state) => state,
+                None => first_state(&entry)?,
+            };
+            let current = state.insert(current);
+            current.apply(&entry).map_err(|e| broken(e.to_string()))?;
+            at += 1;
+        }
+    }
+    let state = state.ok_or_else(|| broken("the log is empty".to_owned()))?;
+    Ok((head, note, state))
+}
+
+pub(crate) fn first_state(entry: &Entry) -> Result<State, CoreError> {
+    let Body::Genesis(signed) = &entry.body else {
+        return Err(CoreError::Broken("the log does not begin with genesis".to_owned()));
+    };
+    let vault = signed.genesis.clone().check().map_err(|e| CoreError::Broken(e.to_string()))?;
+    Ok(State::new(vault))
+}

@@ -1,0 +1,683 @@
+//! The command line: nouns, then verbs. `docs/cli.md` walks through it once from `vault new` to `verify`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use withdrawal::network::Network;
+
+/// Coins move only when the people who approved saw exactly the bytes that get signed.
+#[derive(Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// One JSON document on stdout, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Replace files that exist
+    #[arg(long, global = true)]
+    pub force: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Replay the theft of 31 May 2024 against embedded parts, and what refuses it
+    Drill(Drill),
+    /// The signer: its keys, its vault, its process
+    #[command(subcommand)]
+    Cosigner(Cosigner),
+    /// A holder's key in a file, for trials and drills
+    #[command(subcommand)]
+    HolderKey(HolderKey),
+    /// A review key: an approver's own machine signs with it
+    #[command(subcommand)]
+    ReviewKey(NewKey),
+    /// A passkey in a file, for trials and drills
+    #[command(subcommand)]
+    Passkey(Passkey),
+    /// A requester's key
+    #[command(subcommand)]
+    Key(NewKey),
+    /// Make a person's enrolment record, and read its twelve words aloud
+    Enrol(Enrol),
+    /// Vaults: new, imported, shown; receive addresses
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Sign a genesis record as one of its founders
+    #[command(subcommand)]
+    Genesis(Genesis),
+    /// The vault's coins
+    #[command(subcommand)]
+    Coins(Coins),
+    /// People and requesters
+    #[command(subcommand)]
+    Roster(Roster),
+    /// Policies
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Known addresses
+    #[command(subcommand)]
+    Allowlist(Allowlist),
+    /// Sign and apply proposed changes
+    #[command(subcommand)]
+    Change(Change),
+    /// Say no to an intent, alone and at once
+    Veto(ActOn),
+    /// Stop the vault, alone and at once
+    Freeze(Act),
+    /// Start a frozen vault again; takes a governance quorum
+    Unfreeze(Propose),
+    /// Undo a one-person act; takes a governance quorum
+    Undo(Undo),
+    /// Ask for a withdrawal, or give one up
+    #[command(subcommand)]
+    Request(Request),
+    /// Build, bump and decode transactions
+    #[command(subcommand)]
+    Psbt(Psbt),
+    /// Judge a withdrawal offline; nothing is written
+    Check(Check),
+    /// Decode a withdrawal with the second decoder: what will be signed, what is new or looks alike
+    Review(Review),
+    /// Review, then sign with passkey and review key
+    Approve(Approve),
+    /// Review, then say no with passkey and review key, and tell the cosigner at once
+    Reject(Approve),
+    /// Sign as a holder with a key from a file
+    Sign(Sign),
+    /// Reserve, have it witnessed, and have it countersigned
+    Release(Release),
+    /// Combine, check by consensus rules, finish; write transaction and receipt
+    Finalize(Finalize),
+    /// A witness of the log
+    #[command(subcommand)]
+    Witness(Witness),
+    /// The log
+    #[command(subcommand)]
+    Log(Log),
+    /// Verify a receipt, offline
+    Verify(Verify),
+}
+
+#[derive(Args)]
+pub struct Drill {
+    /// Which story
+    #[arg(long, default_value = "dmm-2024")]
+    pub scenario: String,
+    /// Where the report goes
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// A regtest node; its transactions are then mined for real
+    #[arg(long)]
+    pub node: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Passphrase {
+    /// File descriptor to read the passphrase from; else the systemd credential
+    /// `cosigner-passphrase`, else the file `passphrase` in the directory (trials)
+    #[arg(long)]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Subcommand)]
+pub enum Cosigner {
+    /// Make identity, log and account keys in an encrypted file
+    Keygen {
+        dir: PathBuf,
+        /// Where the public parts go
+        #[arg(long)]
+        out: PathBuf,
+        /// Network of the account key
+        #[arg(long, default_value = "regtest")]
+        network: Network,
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+    /// Bind the keys to a vault, for ever
+    Init {
+        dir: PathBuf,
+        /// The genesis record with every founder's signature
+        #[arg(long)]
+        genesis: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+    /// Run the signer
+    Run {
+        dir: PathBuf,
+        /// Socket for the coordinator
+        #[arg(long)]
+        socket: PathBuf,
+        /// Socket for people's acts
+        #[arg(long)]
+        submit_socket: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+    /// Hand a signed act straight to the signer's second socket
+    Submit {
+        #[arg(long)]
+        socket: PathBuf,
+        object: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum HolderKey {
+    /// Make one; prints `[origin]xpub`
+    New {
+        #[arg(long)]
+        network: Network,
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum NewKey {
+    /// Make one
+    New {
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Passkey {
+    /// Make one in a file
+    New {
+        /// A key in a file; marked so, and refused by production templates
+        #[arg(long)]
+        software: bool,
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub struct Enrol {
+    /// Short name: a-z 0-9 - _ .
+    #[arg(long)]
+    pub person: String,
+    #[arg(long)]
+    pub review_key: PathBuf,
+    #[arg(long)]
+    pub passkey: PathBuf,
+    /// Network zone that the person approves from
+    #[arg(long)]
+    pub zone: String,
+    /// Group that policy counts the person in
+    #[arg(long, default_value = "approvers")]
+    pub group: String,
+    /// Works for a vendor: never counts in a quorum
+    #[arg(long)]
+    pub vendor: bool,
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum VaultCommand {
+    /// Draft a genesis record and make the vault's directory
+    New(VaultNew),
+    /// Register an existing multisig, to be judged and watched, never signed
+    Import {
+        descriptor: String,
+        dir: PathBuf,
+        #[arg(long)]
+        network: Network,
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        /// Known address, as ADDRESS=LABEL
+        #[arg(long)]
+        allow: Vec<String>,
+    },
+    /// What it is, and every way to spend it
+    Show { dir: PathBuf },
+    /// A fresh receive address, derived by the second decoder
+    Address {
+        dir: PathBuf,
+        /// Your note on what it is for
+        #[arg(long)]
+        label: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub struct VaultNew {
+    pub dir: PathBuf,
+    #[arg(long)]
+    pub network: Network,
+    /// `warm` (wsh) or `warm-nested` (sh(wsh))
+    #[arg(long, default_value = "warm")]
+    pub template: String,
+    /// Public parts of the cosigner
+    #[arg(long)]
+    pub cosigner: PathBuf,
+    /// `[origin]xpub` of a holder; once for each
+    #[arg(long, required = true)]
+    pub holder: Vec<String>,
+    /// How many holders must sign; by default more than half
+    #[arg(long)]
+    pub threshold: Option<usize>,
+    /// `[origin]xpub` of a recovery key; once for each
+    #[arg(long, required = true)]
+    pub recovery: Vec<String>,
+    /// Blocks until the recovery keys can spend
+    #[arg(long, default_value_t = 26_280)]
+    pub older: u32,
+    /// Enrolment record of a founder; once for each
+    #[arg(long, required = true)]
+    pub person: Vec<PathBuf>,
+    /// Requester, as KEYFILE or KEYFILE=PERSON; with none, anyone's intent is judged
+    #[arg(long)]
+    pub requester: Vec<String>,
+    /// Policy file; by default the warm template
+    #[arg(long)]
+    pub policy: Option<PathBuf>,
+    /// Known address, as ADDRESS=LABEL
+    #[arg(long)]
+    pub allow: Vec<String>,
+    /// tlog-policy file of the witnesses
+    #[arg(long)]
+    pub witness_policy: Option<PathBuf>,
+    /// How many witnesses may be hostile
+    #[arg(long, default_value_t = 0)]
+    pub hostile_witnesses: u8,
+    /// Everything on one host under one user: for trials
+    #[arg(long)]
+    pub embedded: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Genesis {
+    /// Read the whole record, then sign it
+    Sign {
+        dir: PathBuf,
+        #[arg(long)]
+        person: String,
+        #[arg(long)]
+        review_key: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Coins {
+    /// Look the coins up on a node
+    Sync {
+        #[arg(long)]
+        vault: PathBuf,
+        #[arg(long)]
+        node: String,
+    },
+    /// Take the coins from a file
+    Import {
+        #[arg(long)]
+        vault: PathBuf,
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub struct Act {
+    #[arg(long)]
+    pub vault: PathBuf,
+    #[arg(long)]
+    pub person: String,
+    #[arg(long)]
+    pub review_key: PathBuf,
+    /// The cosigner's second socket; by default DIR/submit.sock
+    #[arg(long)]
+    pub submit_socket: Option<PathBuf>,
+    /// Also keep the signed act here
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ActOn {
+    #[command(flatten)]
+    pub act: Act,
+    /// The intent
+    #[arg(long)]
+    pub intent: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Propose {
+    #[arg(long)]
+    pub vault: PathBuf,
+    /// Where the unsigned change goes; `change sign` and `change apply` follow
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Undo {
+    #[command(flatten)]
+    pub propose: Propose,
+    /// Digest of the act, as `log show` prints it
+    #[arg(long)]
+    pub act: String,
+    /// Suspend who did it
+    #[arg(long)]
+    pub suspend: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Roster {
+    /// Propose people who come or go
+    Propose {
+        #[command(flatten)]
+        propose: Propose,
+        /// Enrolment record of someone who comes
+        #[arg(long)]
+        add: Vec<PathBuf>,
+        /// Who goes
+        #[arg(long)]
+        remove: Vec<String>,
+        /// Requester who comes, as KEYFILE or KEYFILE=PERSON
+        #[arg(long)]
+        add_requester: Vec<String>,
+        /// Name of a requester who goes
+        #[arg(long)]
+        remove_requester: Vec<String>,
+    },
+    /// A person's credentials count no more, at once
+    Revoke {
+        #[command(flatten)]
+        act: Act,
+        /// Whose
+        who: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Policy {
+    /// Parse a policy file and say what it allows
+    Check { file: PathBuf },
+    /// Propose a new policy
+    Propose {
+        #[command(flatten)]
+        propose: Propose,
+        #[arg(long)]
+        policy: PathBuf,
+    },
+    /// Lower one number, at once
+    Tighten {
+        #[command(flatten)]
+        act: Act,
+        /// As limits.tx_max_sat=5000000
+        #[arg(long)]
+        set: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Allowlist {
+    /// Propose addresses that come or go
+    Propose {
+        #[command(flatten)]
+        propose: Propose,
+        /// ADDRESS=LABEL
+        #[arg(long)]
+        add: Vec<String>,
+        #[arg(long)]
+        remove: Vec<String>,
+    },
+    /// An address is paid no more, at once
+    Remove {
+        #[command(flatten)]
+        act: Act,
+        address: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Change {
+    /// Sign a proposed change with passkey and review key
+    Sign {
+        change: PathBuf,
+        #[arg(long)]
+        person: String,
+        #[arg(long)]
+        review_key: PathBuf,
+        #[arg(long)]
+        passkey: PathBuf,
+    },
+    /// Hand a signed change to the cosigner
+    Apply {
+        change: PathBuf,
+        #[arg(long)]
+        vault: PathBuf,
+        #[arg(long)]
+        cosigner: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Request {
+    /// Make a signed intent
+    New(RequestNew),
+    /// Give up an intent that is not signed yet
+    Cancel {
+        #[arg(long)]
+        vault: PathBuf,
+        #[arg(long)]
+        intent: PathBuf,
+        /// The requester's key
+        #[arg(long)]
+        key: PathBuf,
+        #[arg(long)]
+        submit_socket: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+pub struct RequestNew {
+    #[arg(long)]
+    pub vault: PathBuf,
+    /// ADDRESS=SAT or ADDRESS=SAT=REFERENCE; once for each payment
+    #[arg(long, conflicts_with = "csv")]
+    pub to: Vec<String>,
+    /// A file of address,amount_sat,reference lines
+    #[arg(long)]
+    pub csv: Option<PathBuf>,
+    /// pay, consolidate or refresh
+    #[arg(long, default_value = "pay")]
+    pub kind: String,
+    /// The highest fee accepted
+    #[arg(long)]
+    pub max_fee_sat: u64,
+    /// Until when it may be served, as 2026-01-31T12:00:00Z
+    #[arg(long)]
+    pub expires: String,
+    /// The requester's key
+    #[arg(long)]
+    pub key: PathBuf,
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum Psbt {
+    /// Build a transaction for an intent
+    Build {
+        #[arg(long)]
+        vault: PathBuf,
+        #[arg(long)]
+        intent: PathBuf,
+        /// Satoshi per virtual byte
+        #[arg(long, default_value_t = 5)]
+        fee_rate: u64,
+        /// Spend exactly these coins, as TXID:VOUT
+        #[arg(long)]
+        coin: Vec<String>,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// The same payments with a higher fee
+    Bump {
+        #[arg(long)]
+        vault: PathBuf,
+        #[arg(long)]
+        psbt: PathBuf,
+        /// Satoshi per virtual byte
+        #[arg(long)]
+        fee_rate: u64,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Decode a PSBT
+    Inspect {
+        psbt: PathBuf,
+        /// The vault that it is to be judged for
+        #[arg(long)]
+        vault: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+pub struct Subject {
+    #[arg(long)]
+    pub vault: PathBuf,
+    #[arg(long)]
+    pub intent: PathBuf,
+    #[arg(long)]
+    pub psbt: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Facts that only the cosigner can know, as you suppose them
+    #[arg(long)]
+    pub facts: Option<PathBuf>,
+    /// Directory of approvals
+    #[arg(long)]
+    pub approvals: Option<PathBuf>,
+    /// As if it were then
+    #[arg(long)]
+    pub at: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Review {
+    #[command(flatten)]
+    pub subject: Subject,
+}
+
+#[derive(Args)]
+pub struct Approve {
+    #[command(flatten)]
+    pub subject: Subject,
+    #[arg(long)]
+    pub person: String,
+    #[arg(long)]
+    pub review_key: PathBuf,
+    #[arg(long)]
+    pub passkey: PathBuf,
+    #[arg(long)]
+    pub out: PathBuf,
+    /// (reject) the cosigner's second socket; by default DIR/submit.sock
+    #[arg(long)]
+    pub submit_socket: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Sign {
+    #[arg(long)]
+    pub vault: PathBuf,
+    #[arg(long)]
+    pub psbt: PathBuf,
+    #[arg(long)]
+    pub key: PathBuf,
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Release {
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Directory of approvals
+    #[arg(long)]
+    pub approvals: PathBuf,
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The cosigner's socket; by default DIR/cosigner.sock
+    #[arg(long)]
+    pub cosigner: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Finalize {
+    #[arg(long)]
+    pub vault: PathBuf,
+    /// A signed PSBT; once for each signer's
+    #[arg(long, required = true, num_args = 1..)]
+    pub psbt: Vec<PathBuf>,
+    /// Hand the transaction to the node
+    #[arg(long, requires = "node")]
+    pub broadcast: bool,
+    #[arg(long)]
+    pub node: Option<String>,
+    /// Where the transaction goes, in hex
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Where the receipt goes
+    #[arg(long)]
+    pub receipt: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum Witness {
+    /// Make a witness's key and directory
+    Init {
+        dir: PathBuf,
+        #[arg(long)]
+        name: String,
+        /// Where its verifier key goes
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Trust a log, by the cosigner's public parts or a file with its verifier key
+    Trust {
+        dir: PathBuf,
+        #[arg(long)]
+        log: PathBuf,
+    },
+    /// Serve
+    Run {
+        dir: PathBuf,
+        /// Address and port; port 0 takes a free one
+        #[arg(long)]
+        listen: String,
+        /// Seconds that its clock is off: for drills of hostile clocks
+        #[arg(long, default_value_t = 0, hide = true, allow_hyphen_values = true)]
+        clock_offset_secs: i64,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Log {
+    /// Verify a whole log offline; names the first bad entry
+    Verify {
+        dir: PathBuf,
+        /// A newer head with cosignatures to hold the log to, such as a vault's `head`
+        #[arg(long)]
+        head: Option<PathBuf>,
+    },
+    /// List its entries
+    Show { dir: PathBuf },
+}
+
+#[derive(Args)]
+pub struct Verify {
+    pub receipt: PathBuf,
+    /// The vault id that you trust; without it nothing is anchored
+    #[arg(long)]
+    pub vault_id: Option<String>,
+}

@@ -1,0 +1,132 @@
+//! One-person acts: signed here, handed straight to the cosigner, then taken to the witnesses.
+
+use std::path::Path;
+
+use coordinator::client::Client;
+use coordinator::witnesses::{Answer, cosign};
+use serde_json::json;
+use tlog::proof::check_inclusion;
+use tlog::{Hash, SignedHead, record_hash};
+use withdrawal::act::{Act, ActKind, Author, SignedAct};
+use withdrawal::protocol::{Acknowledgement, Request, Response};
+
+use super::{Context, Opened};
+use crate::cli::{Act as Args, ActOn};
+use crate::fail::{Done, Fail};
+use crate::files;
+use crate::net::Http;
+use crate::show;
+
+pub fn veto(cx: Context, args: &ActOn) -> Done {
+    let intent = super::request::read_intent(&args.intent)?.digest();
+    one(cx, &args.act, ActKind::Veto { intent })
+}
+
+pub fn freeze(cx: Context, args: &Args) -> Done {
+    one(cx, args, ActKind::Freeze)
+}
+
+/// Signs an act of a person and submits it.
+pub fn one(cx: Context, args: &Args, kind: ActKind) -> Done {
+    let opened = super::open(&args.vault)?;
+    let key = files::signing_key(&args.review_key, &["review-key"])?;
+    let act = Act {
+        vault_id: opened.vault.id,
+        author: Author::Person(args.person.clone()),
+        kind,
+        nonce: files::random()?,
+    };
+    submit(cx, &opened, act.sign(&key), args.submit_socket.as_deref(), args.out.as_deref())
+}
+
+/// Hands an act to the cosigner and says how far it is in force: exit 3 while it is not.
+pub fn submit(
+    cx: Context,
+    opened: &Opened,
+    act: SignedAct,
+    socket: Option<&Path>,
+    out: Option<&Path>,
+) -> Done {
+    let what = act.act.kind.describe();
+    if let Some(out) = out {
+        files::write_object(out, "act", what.clone(), &act, cx.force)?;
+    }
+    let default = opened.dir.submit_socket();
+    let socket = socket.unwrap_or(&default);
+    let not_in_force = |why: &str| {
+        let text = format!("NOT IN FORCE: {what}: {why}");
+        cx.say(&json!({"in_force": false, "witnessed": false, "detail": why}), &text);
+        Err(Fail::Said)
+    };
+    let mut client = match Client::connect(socket) {
+        Ok(client) => client,
+        Err(error) => return not_in_force(&error.to_string()),
+    };
+    let answer = client.ask(&Request::Act(Box::new(act.clone())));
+    let ack = match answer {
+        Ok(Response::Acknowledged(ack)) => ack,
+        Ok(Response::Refused(refusal)) => {
+            return not_in_force(show::violations_text(&refusal.refusal.violations).trim());
+        }
+        Ok(other) => return not_in_force(&coordinator::service::unexpected(&other).to_string()),
+        Err(error) => return not_in_force(&error.to_string()),
+    };
+    let head = match check(opened, &act, &ack) {
+        Ok(head) => head,
+        Err(why) => return not_in_force(&why),
+    };
+    let witnessed = witness(opened, &mut client, &head)?;
+    let state = if witnessed { "in force" } else { "in force, not witnessed" };
+    cx.say(
+        &json!({"in_force": true, "witnessed": witnessed, "entry": ack.entry, "act": ack.act.to_string()}),
+        &format!("{state}: {what} (entry {}, act {})", ack.entry, ack.act),
+    );
+    Ok(())
+}
+
+/// An acknowledgement is worth its proof: this act, in a head that the cosigner's log key signed.
+fn check(opened: &Opened, act: &SignedAct, ack: &Acknowledgement) -> Result<SignedHead, String> {
+    use withdrawal::entry::{Body, Entry};
+    use withdrawal::wire::Wire as _;
+    let log = opened.vault.log.as_ref().ok_or("the vault has no log")?;
+    let head = SignedHead::parse(&ack.head, log).map_err(|e| e.to_string())?;
+    let proof: Vec<Hash> = ack.proof.iter().map(|h| Hash(*h)).collect();
+    check_inclusion(&proof, head.head(), ack.entry, record_hash(&ack.bytes))
+        .map_err(|e| e.to_string())?;
+    match Entry::from_bytes(&ack.bytes).map_err(|e| e.to_string())?.body {
+        Body::Act(logged) if logged == *act => Ok(head),
+        _ => Err("the entry acknowledged is another one".to_owned()),
+    }
+}
+
+/// Takes a head to the witnesses itself, past the coordinator.
+fn witness(opened: &Opened, client: &mut Client, head: &SignedHead) -> Result<bool, Fail> {
+    let Some(policy) = &opened.vault.witnesses else { return Ok(false) };
+    let size = head.head().size;
+    let client = std::sync::Mutex::new(client);
+    let prove = |old: u64| {
+        if old > size {
+            return None;
+        }
+        let mut client = client.lock().ok()?;
+        match client.ask(&Request::Consistency { old, new: size }) {
+            Ok(Response::Proof(proof)) => Some(proof.into_iter().map(Hash).collect()),
+            _ => None,
+        }
+    };
+    let (cosigned, answers) = cosign(head, policy, &Http::new(), &prove);
+    for (name, answer) in &answers {
+        if *answer != Answer::Cosigned {
+            eprintln!("witness {name}: {answer:?}");
+        }
+    }
+    let enough = answers.iter().filter(|(_, a)| *a == Answer::Cosigned).count() >= policy.k();
+    if enough {
+        opened.dir.write(&opened.dir.head_path(), &cosigned.to_note())?;
+        if let Ok(mut client) = client.lock() {
+            // It opens a cosigner that had just started; if that fails, the next release does it.
+            let _ = client.ask(&Request::Head { note: cosigned.to_note() });
+        }
+    }
+    Ok(enough)
+}

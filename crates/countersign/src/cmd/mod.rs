@@ -1,0 +1,135 @@
+//! Commands, one file a noun.
+
+mod acts;
+mod approve;
+mod change;
+mod check;
+mod coins;
+mod cosigner;
+mod enrol;
+mod finalize;
+mod keys;
+mod log;
+mod psbt;
+mod release;
+mod request;
+mod review;
+mod vault;
+mod vault_show;
+mod verify;
+mod witness;
+
+use std::path::Path;
+
+use coordinator::coins::Coins;
+use coordinator::dir::VaultDir;
+use coordinator::mirror::Mirror;
+use withdrawal::genesis::Vault;
+use withdrawal::state::State;
+
+use crate::cli::{Cli, Command};
+use crate::fail::{Done, Fail};
+use crate::files::Force;
+
+/// What every command is told.
+#[derive(Clone, Copy)]
+pub struct Context {
+    /// Print for programs.
+    pub json: bool,
+    /// Replace files.
+    pub force: Force,
+}
+
+impl Context {
+    /// One JSON document, or text for people.
+    pub fn say(&self, json: &serde_json::Value, text: &str) {
+        if self.json {
+            println!("{json}");
+        } else {
+            println!("{}", text.trim_end());
+        }
+    }
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> Done {
+    let cx = Context { json: cli.json, force: Force(cli.force) };
+    match cli.command {
+        Command::Drill(_) => Err(Fail::failed("the drill is not built yet")),
+        Command::Cosigner(command) => cosigner::run(cx, command),
+        Command::HolderKey(command) => keys::holder(cx, command),
+        Command::ReviewKey(command) => keys::signing(cx, command, "review-key"),
+        Command::Passkey(command) => keys::passkey(cx, command),
+        Command::Key(command) => keys::signing(cx, command, "request-key"),
+        Command::Enrol(args) => enrol::run(cx, args),
+        Command::Vault(command) => vault::run(cx, command),
+        Command::Genesis(command) => vault::genesis(cx, command),
+        Command::Coins(command) => coins::run(cx, command),
+        Command::Roster(command) => change::roster(cx, command),
+        Command::Policy(command) => change::policy(cx, command),
+        Command::Allowlist(command) => change::allowlist(cx, command),
+        Command::Change(command) => change::run(cx, command),
+        Command::Veto(args) => acts::veto(cx, &args),
+        Command::Freeze(args) => acts::freeze(cx, &args),
+        Command::Unfreeze(args) => change::unfreeze(cx, &args),
+        Command::Undo(args) => change::undo(cx, &args),
+        Command::Request(command) => request::run(cx, command),
+        Command::Psbt(command) => psbt::run(cx, command),
+        Command::Check(args) => check::run(cx, &args),
+        Command::Review(args) => review::run(cx, &args),
+        Command::Approve(args) => approve::approve(cx, &args),
+        Command::Reject(args) => approve::reject(cx, &args),
+        Command::Sign(args) => release::sign(cx, &args),
+        Command::Release(args) => release::run(cx, &args),
+        Command::Finalize(args) => finalize::run(cx, &args),
+        Command::Witness(command) => witness::run(cx, command),
+        Command::Log(command) => log::run(cx, command),
+        Command::Verify(args) => verify::run(cx, &args),
+    }
+}
+
+/// A vault's directory with everything that offline commands want.
+pub struct Opened {
+    /// The directory.
+    pub dir: VaultDir,
+    /// The vault.
+    pub vault: Vault,
+    /// What the mirror says, with the newest cosigned head.
+    pub state: State,
+    /// Its coins.
+    pub coins: Coins,
+}
+
+/// Opens a vault's directory and reads its mirror, if it has one.
+pub fn open(path: &Path) -> Result<Opened, Fail> {
+    let dir = VaultDir::open(path)?;
+    let vault = dir.vault()?;
+    let state = if vault.log.is_some() && dir.mirror_path().join("checkpoint").is_file() {
+        let head = std::fs::read(dir.head_path()).ok();
+        Mirror::open(&dir, vault.clone())?.state(head.as_deref())?
+    } else {
+        State::new(vault.clone())
+    };
+    let coins = Coins::load(&dir)?;
+    Ok(Opened { dir, vault, state, coins })
+}
+
+/// Unix seconds by this machine's clock: for questions and expiry times, never for a decision.
+pub fn wall_clock() -> withdrawal::time::Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    withdrawal::time::Timestamp::clamped(since.map_or(0, |d| d.as_secs()))
+}
+
+/// An address of the vault's network as a script.
+pub fn address(
+    text: &str,
+    network: withdrawal::network::Network,
+) -> Result<bitcoin::ScriptBuf, Fail> {
+    use bitcoin::address::NetworkUnchecked;
+    let parsed: bitcoin::Address<NetworkUnchecked> =
+        text.parse().map_err(|e| Fail::malformed(text, "", format!("no address: {e}")))?;
+    let checked = parsed
+        .require_network(network.to_bitcoin())
+        .map_err(|_| Fail::malformed(text, "", format!("no address of {network}")))?;
+    Ok(checked.script_pubkey())
+}

@@ -1,0 +1,166 @@
+//! `witness`: a C2SP witness over plain HTTP. Its state is durable before a cosignature leaves.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tlog::dir::{sync_dir, write_synced};
+use tlog::witness::{AddHead, Known, REQUEST_BYTES_MAX, Refusal};
+use tlog::{Hash, TreeHead, VerifierKey, WitnessSigner};
+use withdrawal::digest::{Tag, hex, unhex};
+use zeroize::Zeroizing;
+
+use super::Context;
+use crate::cli::Witness;
+use crate::fail::{Done, Fail};
+use crate::files;
+
+const KEY_FILE: &str = "witness-key.json";
+const LOGS: &str = "logs";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    version: u32,
+    name: String,
+    secret: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogFile {
+    version: u32,
+    log: String,
+    size: u64,
+    root: String,
+}
+
+pub fn run(cx: Context, command: Witness) -> Done {
+    match command {
+        Witness::Init { dir, name, out } => init(cx, &dir, &name, &out),
+        Witness::Trust { dir, log } => trust(cx, &dir, &log),
+        Witness::Run { dir, listen, clock_offset_secs } => {
+            serve(cx, &dir, &listen, clock_offset_secs)
+        }
+    }
+}
+
+fn init(cx: Context, dir: &Path, name: &str, out: &Path) -> Done {
+    let seed = Zeroizing::new(files::random::<32>()?);
+    let signer = WitnessSigner::new(name, SigningKey::from_bytes(&seed))
+        .map_err(|e| Fail::malformed("--name", "", e))?;
+    std::fs::create_dir_all(dir.join(LOGS)).map_err(Fail::failed)?;
+    let file = KeyFile { version: 1, name: name.to_owned(), secret: hex(seed.as_ref()) };
+    files::write(&dir.join(KEY_FILE), &files::pretty(&file)?, cx.force, true)?;
+    let key = signer.verifier().to_string();
+    files::write(out, format!("{key}\n").as_bytes(), cx.force, false)?;
+    cx.say(&json!({"vkey": key}), &key);
+    Ok(())
+}
+
+fn log_path(dir: &Path, origin: &str) -> PathBuf {
+    // The origin is somebody's text; its digest is a safe file name.
+    dir.join(LOGS).join(format!("{}.json", Tag::Key.digest(origin.as_bytes())))
+}
+
+fn trust(cx: Context, dir: &Path, log: &Path) -> Done {
+    let text = files::read(log)?;
+    let text =
+        String::from_utf8(text).map_err(|_| Fail::malformed(log.display(), "", "not text"))?;
+    let key = match super::cosigner::public(log) {
+        Ok((_, keys)) => keys.log,
+        Err(_) => text.trim().to_owned(),
+    };
+    let key = VerifierKey::parse(&key).map_err(|e| Fail::malformed(log.display(), "", e))?;
+    let path = log_path(dir, key.name());
+    if path.exists() {
+        return Err(Fail::failed(format!("log {} is trusted already", key.name())));
+    }
+    save(&path, &Known { log: key.clone(), head: TreeHead::EMPTY })?;
+    cx.say(&json!({"origin": key.name()}), &format!("trusts {}", key.name()));
+    Ok(())
+}
+
+fn save(path: &Path, known: &Known) -> Done {
+    let file = LogFile {
+        version: 1,
+        log: known.log.to_string(),
+        size: known.head.size,
+        root: hex(&known.head.root.0),
+    };
+    write_synced(path, &files::pretty(&file)?).map_err(Fail::failed)?;
+    sync_dir(path.parent().unwrap_or(Path::new("."))).map_err(Fail::failed)
+}
+
+fn load(path: &Path) -> Option<Known> {
+    let file: LogFile = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let root = Hash(unhex(&file.root).ok()?.try_into().ok()?);
+    let log = VerifierKey::parse(&file.log).ok()?;
+    Some(Known { log, head: TreeHead { size: file.size, root } })
+}
+
+fn now(offset_secs: i64) -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| d.as_secs()).saturating_add_signed(offset_secs)
+}
+
+/// Answers one request: status, body, content type.
+fn answer(dir: &Path, signer: &WitnessSigner, body: &[u8], time: u64) -> Result<Vec<u8>, Refusal> {
+    let request = AddHead::parse(body)?;
+    let origin = request.origin().ok_or(Refusal::Malformed("no origin"))?.to_owned();
+    let path = log_path(dir, &origin);
+    // A log that was never trusted, or whose state is lost: both are unknown. A witness that lost its
+    // state is retired, never started afresh.
+    let known = load(&path).ok_or(Refusal::UnknownLog(origin))?;
+    let accepted = known.check(&request)?;
+    save(&path, accepted.known()).map_err(|_| Refusal::Malformed("state could not be saved"))?;
+    accepted.cosign(signer, time).ok_or(Refusal::Malformed("key"))
+}
+
+fn serve(cx: Context, dir: &Path, listen: &str, offset_secs: i64) -> Done {
+    let path = dir.join(KEY_FILE);
+    let file: KeyFile = serde_json::from_slice(&files::read(&path)?)
+        .map_err(|e| Fail::malformed(path.display(), "", e))?;
+    let seed = unhex(&file.secret).ok().and_then(|s| <[u8; 32]>::try_from(s).ok());
+    let seed = seed.ok_or_else(|| Fail::malformed(path.display(), "secret", "not 32 bytes"))?;
+    let signer =
+        WitnessSigner::new(&file.name, SigningKey::from_bytes(&seed)).map_err(Fail::failed)?;
+    let server =
+        tiny_http::Server::http(listen).map_err(|e| Fail::failed(format!("{listen}: {e}")))?;
+    let address = server.server_addr().to_string();
+    cx.say(
+        &json!({"ready": true, "url": format!("http://{address}")}),
+        &format!("ready http://{address}"),
+    );
+    // One request at a time: a witness must never answer two heads from one state.
+    for mut request in server.incoming_requests() {
+        let is_ours =
+            request.method() == &tiny_http::Method::Post && request.url() == "/add-checkpoint";
+        let mut body = Vec::new();
+        let limit = REQUEST_BYTES_MAX as u64 + 1;
+        let read = std::io::Read::read_to_end(
+            &mut std::io::Read::take(request.as_reader(), limit),
+            &mut body,
+        );
+        let (status, text) = match (is_ours, read) {
+            (false, _) => (404, b"only POST /add-checkpoint\n".to_vec()),
+            (true, Err(_)) => (400, Vec::new()),
+            (true, Ok(_)) => match answer(dir, &signer, &body, now(offset_secs)) {
+                Ok(line) => (200, line),
+                Err(Refusal::Conflict(size)) => (409, format!("{size}\n").into_bytes()),
+                Err(refusal) => (refusal.status(), format!("{refusal}\n").into_bytes()),
+            },
+        };
+        let mut response = tiny_http::Response::from_data(text).with_status_code(status);
+        if status == 409
+            && let Ok(header) = "Content-Type: text/x.tlog.size".parse::<tiny_http::Header>()
+        {
+            response.add_header(header);
+        }
+        // A client that went away is no reason to stop.
+        let _ = request.respond(response);
+    }
+    Ok(())
+}

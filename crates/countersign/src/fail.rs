@@ -1,0 +1,118 @@
+//! How a command ends when it does not end well, and the exit code for it.
+
+use std::fmt;
+
+use serde_json::json;
+use withdrawal::code::Code;
+
+/// Exit codes of every command (`docs/cli.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Fine.
+    Ok = 0,
+    /// I/O or something inside failed.
+    Failed = 1,
+    /// Usage or malformed input.
+    Malformed = 2,
+    /// Refused, held, not verified or not anchored.
+    Refused = 3,
+}
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub enum Fail {
+    /// Exit 1.
+    Failed(String),
+    /// Exit 2, with the place.
+    Malformed {
+        /// The file or argument.
+        file: String,
+        /// Where in it.
+        at: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Exit 3.
+    Refused(Code, String),
+    /// Exit 3; everything was said already.
+    Said,
+}
+
+/// What commands return.
+pub type Done = Result<(), Fail>;
+
+impl Fail {
+    /// Malformed input in a file or argument.
+    pub fn malformed(
+        file: impl fmt::Display,
+        at: impl fmt::Display,
+        detail: impl fmt::Display,
+    ) -> Self {
+        Self::Malformed { file: file.to_string(), at: at.to_string(), detail: detail.to_string() }
+    }
+
+    /// An I/O or internal failure.
+    pub fn failed(what: impl fmt::Display) -> Self {
+        Self::Failed(what.to_string())
+    }
+
+    /// The exit code.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Failed(_) => Exit::Failed,
+            Self::Malformed { .. } => Exit::Malformed,
+            Self::Refused(..) | Self::Said => Exit::Refused,
+        }
+    }
+
+    /// Prints it once: for programs on stdout, for people on stderr.
+    pub fn print(&self, json: bool) {
+        let (code, file, at, detail) = match self {
+            Self::Said => return,
+            Self::Failed(detail) => ("FAILED", "", "", detail.as_str()),
+            Self::Malformed { file, at, detail } => {
+                ("MALFORMED", file.as_str(), at.as_str(), detail.as_str())
+            }
+            Self::Refused(code, detail) => (code.name(), "", "", detail.as_str()),
+        };
+        if json {
+            let error = match self {
+                Self::Malformed { .. } => {
+                    json!({"error": {"code": code, "file": file, "at": at, "detail": detail}})
+                }
+                _ => json!({"error": {"code": code, "detail": detail}}),
+            };
+            println!("{error}");
+            return;
+        }
+        match self {
+            Self::Malformed { .. } if at.is_empty() => eprintln!("countersign: {file}: {detail}"),
+            Self::Malformed { .. } => eprintln!("countersign: {file}: {at}: {detail}"),
+            Self::Refused(..) => eprintln!("countersign: refused: {code}: {detail}"),
+            _ => eprintln!("countersign: {detail}"),
+        }
+    }
+}
+
+impl From<coordinator::Error> for Fail {
+    fn from(error: coordinator::Error) -> Self {
+        match error {
+            coordinator::Error::Malformed { what, detail } => Self::malformed(what, "", detail),
+            coordinator::Error::Refused(Code::Malformed, detail) => {
+                Self::malformed("input", "", detail)
+            }
+            coordinator::Error::Refused(code, detail) => Self::Refused(code, detail),
+            other => Self::failed(other),
+        }
+    }
+}
+
+impl From<cosigner::CoreError> for Fail {
+    fn from(error: cosigner::CoreError) -> Self {
+        match error {
+            cosigner::CoreError::Malformed(detail) => Self::malformed("input", "", detail),
+            cosigner::CoreError::Refused(code, detail) => Self::Refused(code, detail),
+            other => Self::failed(other),
+        }
+    }
+}

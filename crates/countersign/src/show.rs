@@ -1,0 +1,142 @@
+//! Verdicts and refusals, for people and for programs.
+
+use bitcoin::Amount;
+use serde_json::{Value, json};
+use withdrawal::code::{Class, Fact, Violation};
+use withdrawal::digest::hex;
+use withdrawal::network::Network;
+use withdrawal::phrase::phrase;
+use withdrawal::spend::{OutputKind, SpendSummary};
+use withdrawal::verdict::{Judgement, Verdict};
+
+/// An amount for people: BTC with eight decimals.
+pub fn btc(amount: Amount) -> String {
+    format!("{}.{:08} BTC", amount.to_sat() / 100_000_000, amount.to_sat() % 100_000_000)
+}
+
+/// A violation as JSON.
+pub fn violation(violation: &Violation) -> Value {
+    let facts: serde_json::Map<String, Value> = violation
+        .facts
+        .iter()
+        .map(|(name, fact)| {
+            let value = match fact {
+                Fact::Number(number) => json!(number),
+                Fact::Text(text) => json!(text),
+            };
+            (name.clone(), value)
+        })
+        .collect();
+    json!({
+        "code": violation.code.name(),
+        "class": violation.code.class().name(),
+        "detail": violation.detail,
+        "facts": facts,
+    })
+}
+
+/// What a transaction does, as JSON.
+pub fn spend(
+    vault_id: Option<&str>,
+    network: Network,
+    spend: &SpendSummary,
+    digest: Option<&withdrawal::digest::Digest>,
+) -> Value {
+    let inputs: Vec<Value> = spend
+        .inputs
+        .iter()
+        .map(|i| json!({"outpoint": i.outpoint.to_string(), "amount_sat": i.amount.to_sat()}))
+        .collect();
+    let outputs: Vec<Value> = spend
+        .outputs
+        .iter()
+        .map(|o| {
+            json!({
+                "address": network.address(&o.script),
+                "script": hex(o.script.as_bytes()),
+                "amount_sat": o.amount.to_sat(),
+                "kind": if o.kind == OutputKind::Payment { "payment" } else { "change" },
+            })
+        })
+        .collect();
+    json!({
+        "vault_id": vault_id,
+        "inputs": inputs,
+        "outputs": outputs,
+        "fee_sat": spend.fee.to_sat(),
+        "vsize": spend.vsize,
+        "spend_digest": digest.map(ToString::to_string),
+        "phrase": digest.map(phrase),
+    })
+}
+
+/// A verdict as JSON, the form of CONTRACT.
+pub fn verdict(verdict: &Verdict, summary: Value) -> Value {
+    json!({
+        "verdict": verdict.outcome().name(),
+        "violations": verdict.violations.iter().map(violation).collect::<Vec<_>>(),
+        "missing": verdict.missing.iter()
+            .map(|m| json!({"group": m.group, "need": m.need, "have": m.have}))
+            .collect::<Vec<_>>(),
+        "not_evaluated": verdict.not_evaluated.iter().map(|c| c.name()).collect::<Vec<_>>(),
+        "summary": summary,
+    })
+}
+
+/// A verdict for people.
+pub fn verdict_text(v: &Verdict) -> String {
+    let mut text = format!("verdict: {}\n", v.outcome().name());
+    text.push_str(&violations_text(&v.violations));
+    if !v.not_evaluated.is_empty() {
+        let codes: Vec<&str> = v.not_evaluated.iter().map(|c| c.name()).collect();
+        text.push_str(&format!("  could not be judged: {}\n", codes.join(" ")));
+    }
+    text
+}
+
+/// Violations for people, the worst first.
+pub fn violations_text(violations: &[Violation]) -> String {
+    let mut text = String::new();
+    for class in [Class::Deny, Class::Hold, Class::Approval] {
+        for violation in violations.iter().filter(|v| v.code.class() == class) {
+            text.push_str(&format!(
+                "  {:<8} {:<26} {}\n",
+                class.name(),
+                violation.code.name(),
+                clean(&violation.detail)
+            ));
+        }
+    }
+    text
+}
+
+/// Text from outside without anything that moves a terminal's cursor.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// What a judgement is about, as JSON.
+pub fn judged(vault_id: &str, network: Network, judgement: &Judgement) -> Value {
+    match &judgement.inspection.spend {
+        Some(summary) => spend(Some(vault_id), network, summary, judgement.spend_digest.as_ref()),
+        None => Value::Null,
+    }
+}
+
+/// What a transaction does, for people.
+pub fn spend_text(network: Network, spend: &SpendSummary) -> String {
+    let mut text = String::new();
+    for input in &spend.inputs {
+        text.push_str(&format!("  spends  {:>22}  {}\n", btc(input.amount), input.outpoint));
+    }
+    for output in &spend.outputs {
+        let kind = if output.kind == OutputKind::Payment { "pays" } else { "change" };
+        text.push_str(&format!(
+            "  {kind:<7} {:>22}  {}\n",
+            btc(output.amount),
+            network.show(&output.script)
+        ));
+    }
+    text.push_str(&format!("  fee     {:>22}  {} vB at most\n", btc(spend.fee), spend.vsize));
+    text
+}

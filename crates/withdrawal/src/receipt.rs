@@ -1,0 +1,456 @@
+//! A receipt: everything that shows, offline and with nothing else from us, that a transaction was
+//! asked for, approved, logged, witnessed and only then signed.
+
+use bitcoin::consensus::deserialize;
+use bitcoin::{Amount, ScriptBuf, Transaction, TxOut, Witness};
+use serde::{Deserialize, Serialize};
+use tlog::proof::{check_consistency, check_inclusion};
+use tlog::{CosignedHead, Hash, SignedHead, record_hash};
+
+use crate::approval::{Approval, Decision};
+use crate::change::{ChangeKind, SignedChange};
+use crate::code::{Code, Violation};
+use crate::digest::{Digest, hex, unhex};
+use crate::entry::{Body, Entry, LoggedPayment, salted};
+use crate::genesis::{SignedGenesis, Vault};
+use crate::intent::Intent;
+use crate::person::{Person, Roster};
+use crate::policy::Policy;
+use crate::script::VaultAddress;
+use crate::spend::{OutputKind, PaidOutput, SpendSummary, SpentCoin};
+use crate::wire::Wire as _;
+
+/// Bytes of the largest receipt: a full batch with its previous outputs.
+pub const RECEIPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// Format, 1.
+    pub version: u32,
+    /// The vault that it claims to be of.
+    pub vault_id: Digest,
+    /// The signed genesis record, in hex.
+    pub genesis: String,
+    /// Changes between genesis and the approvals' heads, oldest first, in hex.
+    pub changes: Vec<String>,
+    /// The intent's envelope, as it was.
+    pub intent: String,
+    /// The approvals' files, as they were.
+    pub approvals: Vec<String>,
+    /// The final transaction, in hex.
+    pub tx: String,
+    /// Amount and script of every coin spent.
+    pub prevouts: Vec<Prevout>,
+    /// Where the change lies in the vault.
+    pub change: Vec<ChangeProof>,
+    /// The reservation, and the head that witnesses cosigned.
+    pub reservation: LoggedEntry,
+    /// The record of the signature.
+    pub countersigned: LoggedEntry,
+    /// That the second head continues the first.
+    pub consistency: Vec<String>,
+}
+
+/// A coin that was spent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prevout {
+    /// Its amount.
+    pub amount_sat: u64,
+    /// Its script in hex.
+    pub script: String,
+}
+
+/// An output that is the vault's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeProof {
+    /// Which output.
+    pub vout: u32,
+    /// Branch of the descriptor.
+    pub branch: u32,
+    /// Index in the branch.
+    pub index: u32,
+}
+
+/// Entries with their inclusion proofs in a signed head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoggedEntry {
+    /// Number of the first.
+    pub entry: u64,
+    /// The entries, in hex.
+    pub entries: Vec<String>,
+    /// A proof for each.
+    pub proofs: Vec<Vec<String>>,
+    /// The signed head as a note.
+    pub head: String,
+}
+
+/// What a receipt shows.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The vault, by the receipt's own genesis.
+    pub vault: Vault,
+    /// The intent.
+    pub intent: Intent,
+    /// What the transaction does.
+    pub spend: SpendSummary,
+    /// The final transaction.
+    pub tx: Transaction,
+    /// Its spent outputs, for a check by consensus rules.
+    pub prevouts: Vec<TxOut>,
+    /// Who approved.
+    pub approvers: Vec<String>,
+    /// Witnesses that cosigned the reservation.
+    pub witnesses: Vec<String>,
+}
+
+fn no(what: impl Into<String>) -> Violation {
+    Violation::new(Code::DigestMismatch, what)
+}
+
+fn bad(what: impl Into<String>) -> Violation {
+    Violation::new(Code::Malformed, what)
+}
+
+fn bytes(text: &str, what: &str) -> Result<Vec<u8>, Violation> {
+    unhex(text).map_err(|e| bad(format!("{what}: {e}")))
+}
+
+fn hashes(list: &[String]) -> Result<Vec<Hash>, Violation> {
+    list.iter()
+        .map(|text| {
+            let raw = bytes(text, "proof")?;
+            Ok(Hash(raw.try_into().map_err(|_| bad("a proof is made of 32-byte hashes"))?))
+        })
+        .collect()
+}
+
+impl LoggedEntry {
+    fn check(&self, vault: &Vault) -> Result<(Vec<Entry>, SignedHead), Violation> {
+        let log = vault.log.as_ref().ok_or_else(|| no("the vault has no log"))?;
+        let head = SignedHead::parse(self.head.as_bytes(), log).map_err(|e| no(e.to_string()))?;
+        if self.entries.is_empty() || self.entries.len() != self.proofs.len() {
+            return Err(bad("entries and proofs differ in number"));
+        }
+        let mut entries = Vec::new();
+        for (number, (entry, proof)) in (self.entry..).zip(self.entries.iter().zip(&self.proofs)) {
+            let raw = bytes(entry, "entry")?;
+            check_inclusion(&hashes(proof)?, head.head(), number, record_hash(&raw))
+                .map_err(|e| no(format!("entry {number}: {e}")))?;
+            entries.push(Entry::from_bytes(&raw).map_err(|e| bad(format!("entry {number}: {e}")))?);
+        }
+        Ok((entries, head))
+    }
+}
+
+/// Roster and heads after the changes that stand between genesis and the approvals.
+struct Governed {
+    roster: Roster,
+    policy: Policy,
+    heads: crate::approval::ChainHeads,
+}
+
+fn govern(vault: &Vault, changes: &[String]) -> Result<Governed, Violation> {
+    let genesis = &vault.genesis;
+    let mut now = Governed {
+        roster: genesis.roster.clone(),
+        policy: genesis.policy.clone(),
+        heads: SignedGenesis::chain_heads(genesis),
+    };
+    for text in changes {
+        let signed = SignedChange::from_bytes(&bytes(text, "change")?)
+            .map_err(|e| bad(format!("change: {e}")))?;
+        let digest = signed.change.digest();
+        check_change(&signed, &now, &vault.id)?;
+        let head = match &signed.change.kind {
+            ChangeKind::Policy(policy) => {
+                now.policy = policy.as_ref().clone();
+                &mut now.heads.policy
+            }
+            ChangeKind::Roster { add, remove, add_requesters, remove_requesters } => {
+                now.roster.persons.retain(|p| !remove.contains(&p.id));
+                now.roster.persons.extend(add.iter().map(|e| e.person.clone()));
+                now.roster.requesters.retain(|r| !remove_requesters.contains(&r.name));
+                now.roster.requesters.extend(add_requesters.iter().cloned());
+                &mut now.heads.roster
+            }
+            ChangeKind::Allowlist { .. } => &mut now.heads.allowlist,
+            _ => return Err(bad("a change that moves no chain")),
+        };
+        if signed.change.previous != *head {
+            return Err(no("the changes are no chain"));
+        }
+        *head = digest;
+    }
+    Ok(now)
+}
+
+/// A change is worth what its signatures are: a governance quorum of the roster before it.
+fn check_change(signed: &SignedChange, now: &Governed, vault_id: &Digest) -> Result<(), Violation> {
+    if signed.change.vault_id != *vault_id {
+        return Err(no("a change is for another vault"));
+    }
+    let mut signers: Vec<&Person> = Vec::new();
+    for signature in &signed.signatures {
+        let person =
+            now.roster.person(&signature.person).ok_or_else(|| no("signed by a stranger"))?;
+        signature.assertion.verify(&person.passkey, &signed.change.digest())?;
+        if !person.review_key.verifies(&signed.change.review_digest().0, &signature.review) {
+            return Err(no("a change's review signature"));
+        }
+        if !person.vendor && !signers.iter().any(|p| p.id == person.id) {
+            signers.push(person);
+        }
+    }
+    check_groups(&signers, &now.policy.governance.quorum)
+}
+
+fn check_groups(people: &[&Person], groups: &[(String, u32)]) -> Result<(), Violation> {
+    for (group, need) in groups {
+        let have = people.iter().filter(|p| p.group == *group).count() as u64;
+        if have < u64::from(*need) {
+            let detail = format!("{have} of `{group}`, {need} are needed");
+            return Err(Violation::new(Code::QuorumNotMet, detail).limit(u64::from(*need), have));
+        }
+    }
+    Ok(())
+}
+
+impl Receipt {
+    /// Reads a receipt file.
+    pub fn parse(json: &[u8]) -> Result<Self, Violation> {
+        if json.len() > RECEIPT_BYTES_MAX {
+            return Err(bad("a receipt is at most 16 MiB"));
+        }
+        serde_json::from_slice(json)
+            .map_err(|e| bad(format!("line {} column {}: {e}", e.line(), e.column())))
+    }
+
+    /// The file's content.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+
+    /// Checks that everything in it fits together. Whether the vault is the one that the reader means
+    /// is another question: `NOT_ANCHORED` until its id is compared.
+    pub fn verify(&self) -> Result<Verified, Violation> {
+        if self.version != 1 {
+            return Err(bad(format!("receipt version {}", self.version)));
+        }
+        let signed = SignedGenesis::from_bytes(&bytes(&self.genesis, "genesis")?)
+            .map_err(|e| bad(format!("genesis: {e}")))?;
+        if !signed.unsigned().is_empty() {
+            return Err(no("genesis is not signed by every founder"));
+        }
+        let vault = signed.genesis.check().map_err(|e| Violation::new(e.code, e.detail))?;
+        if vault.id != self.vault_id {
+            return Err(no("the genesis record is of another vault"));
+        }
+        let intent = Intent::parse(self.intent.as_bytes()).map_err(|e| bad(e.to_string()))?;
+        if *intent.vault_id() != vault.id {
+            return Err(no("the intent is for another vault"));
+        }
+        let (tx, spend, prevouts) = self.spend(&vault)?;
+        check_outputs(&intent, &spend)?;
+        let intent_digest = intent.digest();
+        let digest = spend.digest(&vault.id, &intent_digest);
+        let approvers = self.check_approvals(&vault, &intent, &spend, &digest)?;
+        let witnesses = self.check_log(&vault, &intent, &spend, &intent_digest, &digest, &tx)?;
+        Ok(Verified { vault, intent, spend, tx, prevouts, approvers, witnesses })
+    }
+
+    fn spend(&self, vault: &Vault) -> Result<(Transaction, SpendSummary, Vec<TxOut>), Violation> {
+        let tx: Transaction =
+            deserialize(&bytes(&self.tx, "tx")?).map_err(|e| bad(format!("tx: {e}")))?;
+        let mut unsigned = tx.clone();
+        for input in &mut unsigned.input {
+            input.script_sig = ScriptBuf::new();
+            input.witness = Witness::new();
+        }
+        if self.prevouts.len() != tx.input.len() {
+            return Err(bad("coins and inputs differ in number"));
+        }
+        let mut inputs = Vec::new();
+        let mut prevouts = Vec::new();
+        for (prevout, input) in self.prevouts.iter().zip(&tx.input) {
+            let amount = Amount::from_sat(prevout.amount_sat);
+            let script = ScriptBuf::from_bytes(bytes(&prevout.script, "script")?);
+            prevouts.push(TxOut { value: amount, script_pubkey: script.clone() });
+            inputs.push(SpentCoin {
+                outpoint: input.previous_output,
+                amount,
+                script,
+                address: None,
+                sequence: input.sequence.to_consensus_u32(),
+            });
+        }
+        let mut outputs = Vec::new();
+        for (vout, output) in (0u32..).zip(&tx.output) {
+            let proof = self.change.iter().find(|c| c.vout == vout);
+            let kind = match proof {
+                None => OutputKind::Payment,
+                Some(proof) => {
+                    let at = VaultAddress { branch: proof.branch, index: proof.index };
+                    if vault.script.script_pubkey(&at).as_ref() != Some(&output.script_pubkey) {
+                        return Err(no(format!("output {vout} is not the vault's")));
+                    }
+                    OutputKind::Change(at)
+                }
+            };
+            let script = output.script_pubkey.clone();
+            outputs.push(PaidOutput { script, amount: output.value, kind });
+        }
+        let sum = |amounts: &[Amount]| {
+            amounts.iter().try_fold(Amount::ZERO, |sum, a| {
+                sum.checked_add(*a).filter(|sum| *sum <= Amount::MAX_MONEY)
+            })
+        };
+        let spent = sum(&inputs.iter().map(|i| i.amount).collect::<Vec<_>>());
+        let paid = sum(&outputs.iter().map(|o| o.amount).collect::<Vec<_>>());
+        let fee = match (spent, paid) {
+            (Some(spent), Some(paid)) => spent.checked_sub(paid),
+            _ => None,
+        };
+        let fee = fee.ok_or_else(|| Violation::new(Code::ValueOverflow, "sums"))?;
+        let vsize = tx.vsize() as u64;
+        Ok((tx, SpendSummary { inputs, outputs, fee, vsize, tx: unsigned }, prevouts))
+    }
+
+    fn check_approvals(
+        &self,
+        vault: &Vault,
+        intent: &Intent,
+        spend: &SpendSummary,
+        digest: &Digest,
+    ) -> Result<Vec<String>, Violation> {
+        let governed = govern(vault, &self.changes)?;
+        let mut people: Vec<&Person> = Vec::new();
+        for file in &self.approvals {
+            let approval = Approval::parse(file.as_bytes()).map_err(|e| bad(e.to_string()))?;
+            let person = governed
+                .roster
+                .person(&approval.person)
+                .ok_or_else(|| no("an approval by a stranger"))?;
+            if let Some(wrong) = approval.verify(person, &vault.id, digest).into_iter().next() {
+                return Err(wrong);
+            }
+            if approval.decision != Decision::Approve || approval.heads != governed.heads {
+                return Err(no(format!("{} approved something else", person.id)));
+            }
+            if !person.vendor && !people.iter().any(|p| p.id == person.id) {
+                people.push(person);
+            }
+        }
+        let asker = governed.roster.requester(intent.requester()).and_then(|r| r.person.clone());
+        for quorum in &governed.policy.quorums {
+            if quorum.above != Amount::ZERO && spend.paid() <= quorum.above {
+                continue;
+            }
+            let counted: Vec<&Person> = people
+                .iter()
+                .filter(|p| {
+                    let asked =
+                        asker.as_ref() == Some(&p.id) || p.review_key == *intent.requester();
+                    quorum.self_approval || !asked
+                })
+                .copied()
+                .collect();
+            check_groups(&counted, &quorum.groups)?;
+        }
+        Ok(people.iter().map(|p| p.id.clone()).collect())
+    }
+
+    fn check_log(
+        &self,
+        vault: &Vault,
+        intent: &Intent,
+        spend: &SpendSummary,
+        intent_digest: &Digest,
+        digest: &Digest,
+        tx: &Transaction,
+    ) -> Result<Vec<String>, Violation> {
+        let (entries, head) = self.reservation.check(vault)?;
+        let Some((Entry { body: Body::Reservation(reservation), .. }, more)) =
+            entries.split_first()
+        else {
+            return Err(no("no reservation"));
+        };
+        let mut payments = reservation.payments.clone();
+        for entry in more {
+            let Body::Payments(rest) = &entry.body else { return Err(no("no payments")) };
+            payments.extend_from_slice(rest);
+        }
+        let salt = &vault.genesis.salt;
+        let asked = intent.outputs().iter().map(|p| LoggedPayment {
+            amount: p.amount,
+            script: salted(salt, p.script.as_bytes()),
+            reference: salted(salt, p.reference.as_bytes()),
+        });
+        let same = reservation.intent == *intent_digest
+            && reservation.spend == *digest
+            && reservation.txid == tx.compute_txid()
+            && reservation.outpoints == spend.inputs.iter().map(|i| i.outpoint).collect::<Vec<_>>()
+            && payments == asked.collect::<Vec<_>>();
+        if !same {
+            return Err(no("the reservation is for something else"));
+        }
+        let policy = vault.witnesses.as_ref().ok_or_else(|| no("no witnesses"))?;
+        let head = CosignedHead::check(head, policy.keys())
+            .map_err(|e| Violation::new(Code::WitnessQuorum, e.to_string()))?;
+        if !policy.is_met(&head) {
+            let have = head.cosignatures().len() as u64;
+            let detail = "too few witnesses cosigned the reservation";
+            return Err(Violation::new(Code::WitnessQuorum, detail).limit(policy.k() as u64, have));
+        }
+        let (entries, later) = self.countersigned.check(vault)?;
+        let signed = entries.first().is_some_and(|entry| match &entry.body {
+            Body::Countersigned(c) => {
+                c.reservation == self.reservation.entry
+                    && c.intent == *intent_digest
+                    && c.spend == *digest
+            }
+            _ => false,
+        });
+        if !signed {
+            return Err(no("no record of this signature"));
+        }
+        check_consistency(&hashes(&self.consistency)?, head.head(), later.head())
+            .map_err(|e| Violation::new(Code::LogFork, e.to_string()))?;
+        let names = head.cosignatures().iter().filter_map(|c| policy.keys().get(c.witness));
+        Ok(names.map(|key| key.name().to_owned()).collect())
+    }
+}
+
+/// Every output is asked for or the vault's own, and everything asked for is there.
+fn check_outputs(intent: &Intent, spend: &SpendSummary) -> Result<(), Violation> {
+    let mut paid: Vec<_> = spend.payments().map(|o| (o.script.clone(), o.amount)).collect();
+    let mut own: Vec<_> = spend
+        .outputs
+        .iter()
+        .filter(|o| o.kind != OutputKind::Payment)
+        .map(|o| (o.script.clone(), o.amount))
+        .collect();
+    for payment in intent.outputs() {
+        let pair = (payment.script.clone(), payment.amount);
+        if let Some(at) = paid.iter().position(|p| *p == pair) {
+            paid.swap_remove(at);
+        } else if let Some(at) = own.iter().position(|p| *p == pair) {
+            own.swap_remove(at);
+        } else {
+            return Err(Violation::new(Code::OutputMissing, "a payment asked for is not made"));
+        }
+    }
+    match paid.first() {
+        None => Ok(()),
+        Some(_) => Err(Violation::new(Code::OutputNotApproved, "a payment that nobody asked for")),
+    }
+}
+
+/// Hex of hashes, for the file.
+pub fn hex_hashes(proof: &[Hash]) -> Vec<String> {
+    proof.iter().map(|h| hex(&h.0)).collect()
+}
