@@ -11,6 +11,7 @@ pub mod facts;
 pub mod finish;
 pub mod mirror;
 pub mod service;
+pub mod trial;
 pub mod witnesses;
 
 /// Why the coordinator could not go on.

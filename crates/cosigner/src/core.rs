@@ -113,7 +113,12 @@ impl Core {
         let signer = secrets.log().ok_or_else(|| broken("log key"))?;
         let account = secrets.account().ok_or_else(|| broken("account key"))?;
         let log = LogDir::open(&dir.join(LOG_DIR))?;
-        let (head, note, state) = read_log(&log, &signer)?;
+        let (head, note, mut state) = read_log(&log, &signer)?;
+        let store = Store::open(&dir.join(STORE_FILE))?;
+        for sight in store.sights()? {
+            // Heads of the time before the last entry, or beyond a log that was restored, tell nothing.
+            let _ = state.accept(sight.size, sight.now);
+        }
         let vault = state.vault().clone();
         let bound = std::fs::read_to_string(dir.join(VAULT_FILE))?;
         if bound.trim() != vault.id.to_string() || vault.genesis.cosigner != secrets.public() {
@@ -129,7 +134,7 @@ impl Core {
             head,
             note,
             state,
-            store: Store::open(&dir.join(STORE_FILE))?,
+            store,
             random: SystemRandom::new(),
             phase: Phase::Shut,
             heads_signed: VecDeque::new(),
@@ -147,6 +152,11 @@ impl Core {
     /// The vault.
     pub const fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// What follows from the log, and the time accepted last.
+    pub const fn state(&self) -> &State {
+        &self.state
     }
 
     /// The refusals kept.
@@ -192,7 +202,10 @@ impl Core {
     }
 
     fn read_again(&mut self) -> Result<(), CoreError> {
-        let (head, note, state) = read_log(&self.log, &self.signer)?;
+        let (head, note, mut state) = read_log(&self.log, &self.signer)?;
+        for sight in self.store.sights()? {
+            let _ = state.accept(sight.size, sight.now);
+        }
         (self.head, self.note, self.state) = (head, note, state);
         self.doubtful = false;
         Ok(())
@@ -240,8 +253,10 @@ impl Core {
     /// A crash before the head is in place loses all of them together; after it all are there.
     pub(crate) fn append(&mut self, bodies: Vec<Body>) -> Result<Appended, CoreError> {
         let first = self.head.size;
-        let observed = self.state.observed();
-        let entries: Vec<Entry> = bodies.into_iter().map(|b| Entry::new(observed, b)).collect();
+        // The first entry says what was accepted since the one before; the others of the batch follow at once.
+        let mut observed = self.state.unlogged().to_vec();
+        let entries: Vec<Entry> =
+            bodies.into_iter().map(|b| Entry::new(std::mem::take(&mut observed), b)).collect();
         let bytes: Vec<Vec<u8>> = entries.iter().map(Entry::to_bytes).collect();
         let append = Log::at(&self.log, self.head).append(first, &bytes)?;
         let signed = SignedHead::sign(append.head, &self.signer)
@@ -267,12 +282,16 @@ impl Core {
         let (Some(log), Some(policy)) = (&self.vault.log, &self.vault.witnesses) else {
             return Err(CoreError::Broken("a vault without witnesses".to_owned()));
         };
+        let before = self.state.unlogged().len();
         let view = Log::at(&self.log, self.head);
         let accepted = Accepted::check(note, log, policy, |size| view.root_at(size).ok())
             .map_err(|v| CoreError::Refused(v.code, v.detail))?;
         self.state
             .accept(accepted.size(), accepted.now())
             .map_err(|v| CoreError::Refused(v.code, v.detail))?;
+        if self.state.unlogged().len() > before {
+            self.store.keep_sights(self.state.unlogged())?;
+        }
         if let Phase::Begun(start) = self.phase
             && accepted.size() > start
         {
@@ -302,7 +321,7 @@ impl Core {
         spend: Option<Digest>,
         violations: Vec<Violation>,
     ) -> Response {
-        let observed = self.state.observed();
+        let observed = self.state.accepted();
         let refusal = Refusal { vault_id: self.vault.id, intent, spend, violations, observed };
         let signed = refusal.sign(&self.identity);
         // A full list drops refusals, never requests: failing to keep one changes no answer.

@@ -8,7 +8,7 @@ use tlog::log::Log;
 use tlog::{SignedHead, TreeHead};
 use withdrawal::code::Code;
 use withdrawal::digest::Digest;
-use withdrawal::entry::{Body, Entry, Observed};
+use withdrawal::entry::{Body, Entry};
 use withdrawal::genesis::SignedGenesis;
 use withdrawal::wire::Wire as _;
 
@@ -66,7 +66,7 @@ pub fn init(dir: &Path, genesis: &[u8], passphrase: &[u8]) -> Result<Digest, Cor
     write_synced(&bound, format!("{}\n", vault.id).as_bytes())?;
     sync_dir(dir)?;
     let log = LogDir::create(&dir.join(LOG_DIR))?;
-    let entry = Entry::new(Observed::default(), Body::Genesis(Box::new(signed)));
+    let entry = Entry::new(Vec::new(), Body::Genesis(Box::new(signed)));
     let append = Log::at(&log, TreeHead::EMPTY).append(0, &[entry.to_bytes()])?;
     let signer = secrets.log().ok_or_else(|| io::Error::other("log key"))?;
     let head =

@@ -4,10 +4,15 @@
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use withdrawal::entry::Sight;
 use withdrawal::refusal::SignedRefusal;
-use withdrawal::wire::Wire as _;
+use withdrawal::wire::Wire;
 
 const REFUSALS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("refusals");
+
+/// Heads accepted since the log's last entry: they are said in the next one. Losing them makes things
+/// younger than they are, which is the safe way.
+const SIGHTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("sights");
 
 /// Most refusals that are kept; the oldest go first.
 pub const REFUSALS_MAX: u64 = 1_000;
@@ -30,6 +35,7 @@ impl Store {
         let db = Database::create(path).map_err(failed)?;
         let write = db.begin_write().map_err(failed)?;
         write.open_table(REFUSALS).map_err(failed)?;
+        write.open_table(SIGHTS).map_err(failed)?;
         write.commit().map_err(failed)?;
         Ok(Self(db))
     }
@@ -56,6 +62,26 @@ impl Store {
             }
         }
         write.commit().map_err(failed)
+    }
+
+    /// Keeps the heads accepted since the last entry.
+    pub fn keep_sights(&self, sights: &[Sight]) -> Result<(), StoreError> {
+        let write = self.0.begin_write().map_err(failed)?;
+        {
+            let mut table = write.open_table(SIGHTS).map_err(failed)?;
+            table.insert(0, sights.to_vec().to_bytes().as_slice()).map_err(failed)?;
+        }
+        write.commit().map_err(failed)
+    }
+
+    /// The heads accepted since the last entry, as far as they are known.
+    pub fn sights(&self) -> Result<Vec<Sight>, StoreError> {
+        let read = self.0.begin_read().map_err(failed)?;
+        let table = read.open_table(SIGHTS).map_err(failed)?;
+        match table.get(0).map_err(failed)? {
+            Some(bytes) => Vec::<Sight>::from_bytes(bytes.value()).map_err(failed),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The refusals kept, oldest first.

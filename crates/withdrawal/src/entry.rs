@@ -16,15 +16,15 @@ use crate::wire::{Reader, Wire, WireError, wire_struct};
 /// Payments that stand in one entry; a batch of more is spread over several.
 pub const PAYMENTS_PER_ENTRY: usize = 200;
 
-/// The head that the cosigner had accepted when it wrote an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Observed {
-    /// Size of that head; 0 before the first.
+/// A head that the cosigner accepted: how far it reached, and when that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Entries under it.
     pub size: u64,
-    /// Its time; none before the first.
-    pub now: Option<Now>,
+    /// L and H of its witnesses.
+    pub now: Now,
 }
-wire_struct!(Observed { size, now });
+wire_struct!(Sight { size, now });
 
 /// One payment of a reservation, as the log shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,8 +209,9 @@ impl Body {
 pub struct Entry {
     /// Format of entries.
     pub version: u8,
-    /// The head and time then accepted.
-    pub observed: Observed,
+    /// The heads accepted since the entry before: each that reached further, and the newest. Ages
+    /// and windows follow from these alone, so that the log can be read again to the same state.
+    pub observed: Vec<Sight>,
     /// What it says.
     pub body: Body,
 }
@@ -218,7 +219,7 @@ wire_struct!(Entry { version, observed, body });
 
 impl Entry {
     /// An entry of the present format.
-    pub const fn new(observed: Observed, body: Body) -> Self {
+    pub const fn new(observed: Vec<Sight>, body: Body) -> Self {
         Self { version: 1, observed, body }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::code::{Code, Fact, Violation};
 use crate::digest::{Digest, Tag};
-use crate::entry::Observed;
+use crate::entry::Sight;
 use crate::keys::{KeySignature, PublicKey, SecretKey};
 use crate::wire::{Reader, Wire, WireError, wire_struct};
 
@@ -51,7 +51,7 @@ pub struct Refusal {
     /// Everything that is wrong.
     pub violations: Vec<Violation>,
     /// The head and time then accepted.
-    pub observed: Observed,
+    pub observed: Option<Sight>,
 }
 wire_struct!(Refusal { vault_id, intent, spend, violations, observed });
 

@@ -97,7 +97,7 @@ pub fn run(cx: Context, args: &Check) -> Done {
         None => None,
     };
     if let Some(at) = at {
-        let size = opened.state.observed().size;
+        let size = opened.state.accepted().map_or(0, |s| s.size);
         opened
             .state
             .accept(size, Now::at(at))

@@ -125,7 +125,7 @@ fn show(cx: Context, dir: &Path) -> Done {
         let entry =
             Entry::from_bytes(bytes).map_err(|e| Fail::malformed(dir.display(), number, e))?;
         let what = describe(&entry.body);
-        let time = entry.observed.now.map(|n| n.low.to_string());
+        let time = entry.observed.last().map(|s| s.now.low.to_string());
         text.push_str(&format!(
             "{number:>6}  {:<20}  {:<13}  {}\n",
             time.as_deref().unwrap_or("-"),

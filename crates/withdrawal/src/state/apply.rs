@@ -2,7 +2,7 @@
 
 use super::{ActInForce, State};
 use crate::act::{ActKind, SignedAct};
-use crate::entry::{Body, Entry};
+use crate::entry::{Body, Entry, Sight};
 
 /// An entry that can't follow the ones before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +22,7 @@ impl State {
         if entry.version != 1 {
             return Err(fail(format!("entry format {} is not understood", entry.version)));
         }
-        if let Some(now) = entry.observed.now {
-            self.replay_observed(entry.observed.size, now).map_err(fail)?;
-        }
+        self.observe(&entry.observed).map_err(fail)?;
         let more = self.open_parts.map_or(0, |(_, more)| more);
         if more > 0 && !matches!(entry.body, Body::Payments(_)) {
             return Err(fail(format!("{more} more entries of payments are missing")));
@@ -75,12 +73,16 @@ impl State {
         Ok(())
     }
 
-    fn replay_observed(&mut self, size: u64, now: crate::clock::Now) -> Result<(), String> {
-        let same = self.observed.size == size && self.observed.now == Some(now);
-        if same {
-            return Ok(());
+    /// Accepts what an entry says was accepted; live, that has happened already.
+    fn observe(&mut self, observed: &[Sight]) -> Result<(), String> {
+        if self.unlogged != observed {
+            for sight in observed {
+                self.accept(sight.size, sight.now)
+                    .map_err(|v| format!("{}: {}", v.code, v.detail))?;
+            }
         }
-        self.accept(size, now).map_err(|v| format!("{}: {}", v.code, v.detail))
+        self.unlogged.clear();
+        Ok(())
     }
 
     fn enter_act(&mut self, index: u64, signed: &SignedAct) {

@@ -221,8 +221,9 @@ impl State {
     /// Puts changes in force whose delay has passed, in log order. A second change of one chain that
     /// was signed under the same head falls: its head is no more.
     pub(super) fn settle(&mut self) {
-        let delay = u64::from(self.policy.governance.delay_hours) * 3600;
         loop {
+            // A policy that came into force just now may say another delay.
+            let delay = u64::from(self.policy.governance.delay_hours) * 3600;
             let ripe =
                 self.pending.iter().position(|p| self.age_secs(Since::Entry(p.entry)) >= delay);
             let Some(position) = ripe else { return };

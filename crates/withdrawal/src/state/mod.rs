@@ -18,14 +18,17 @@ pub use ledger::{IntentRecord, Ledger, Version, VersionState};
 
 use crate::approval::ChainHeads;
 use crate::change::ChangeKind;
-use crate::clock::Now;
+use crate::clock::{Now, SPREAD_SECS_MAX};
 use crate::code::{Code, Violation};
 use crate::digest::Digest;
-use crate::entry::Observed;
+use crate::entry::Sight;
 use crate::genesis::{SignedGenesis, Vault};
 use crate::person::{Person, Roster};
 use crate::policy::Policy;
 use crate::time::Timestamp;
+
+/// Heads that one entry says were accepted, at most.
+const SIGHTS_MAX: usize = 500;
 
 /// Since when something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +55,10 @@ pub struct PendingChange {
 pub struct State {
     vault: Vault,
     size: u64,
-    observed: Observed,
+    /// The head accepted last.
+    accepted: Option<Sight>,
+    /// Heads accepted since the last entry, for the next one to say.
+    unlogged: Vec<Sight>,
     /// (size, high): entries below `size` were first seen in an accepted head no later than `high`.
     sights: Vec<(u64, Timestamp)>,
     heads: ChainHeads,
@@ -84,7 +90,8 @@ impl State {
             .collect();
         Self {
             size: 0,
-            observed: Observed::default(),
+            accepted: None,
+            unlogged: Vec::new(),
             sights: Vec::new(),
             heads,
             roster: genesis.roster.clone(),
@@ -113,12 +120,16 @@ impl State {
         self.size
     }
     /// The head and time accepted last.
-    pub const fn observed(&self) -> Observed {
-        self.observed
+    pub const fn accepted(&self) -> Option<Sight> {
+        self.accepted
+    }
+    /// What the next entry says was accepted.
+    pub fn unlogged(&self) -> &[Sight] {
+        &self.unlogged
     }
     /// The time accepted last.
-    pub const fn now(&self) -> Option<Now> {
-        self.observed.now
+    pub fn now(&self) -> Option<Now> {
+        self.accepted.map(|sight| sight.now)
     }
     /// Heads of the three chains.
     pub const fn heads(&self) -> &ChainHeads {
@@ -160,19 +171,44 @@ impl State {
             let detail = "the head is newer than the log";
             return Err(Violation::new(Code::StateRollback, detail).limit(self.size, size));
         }
-        if self.observed.now.is_some_and(|last| now.low < last.low || now.high < last.high) {
-            let detail = "the witnesses' time is behind what was accepted; bring a newer head";
-            return Err(Violation::new(Code::ClockUntrusted, detail));
-        }
-        // Only growth of the accepted size is a first sight of anything.
-        if self.sights.last().is_none_or(|(seen, _)| size > *seen) {
+        let now = self.not_behind(now)?;
+        let grown = self.sights.last().is_none_or(|(seen, _)| size > *seen);
+        // Only growth of the accepted size is a first sight of anything. Beyond the bound on what an
+        // entry says growth is seen later, which only makes things younger.
+        let grown = grown && self.unlogged.len() < SIGHTS_MAX;
+        if grown {
             self.sights.push((size, now.high));
         }
-        let size = size.max(self.observed.size);
-        self.observed = Observed { size, now: Some(now) };
+        let last_size = self.sights.last().map_or(0, |(seen, _)| *seen);
+        let sight = Sight { size: if grown { size } else { last_size.min(size) }, now };
+        // The newest is always said; before it, those that grew.
+        let only_newest = self.unlogged.last().is_some_and(|last| !self.grew_with(last));
+        if only_newest {
+            self.unlogged.pop();
+        }
+        if only_newest || self.accepted != Some(sight) {
+            self.unlogged.push(sight);
+        }
+        self.accepted = Some(sight);
         self.ledger.lapse(now.high);
         self.settle();
         Ok(())
+    }
+
+    /// Whether a sight is one that reached further than those before it.
+    fn grew_with(&self, sight: &Sight) -> bool {
+        self.sights.iter().any(|(size, high)| *size == sight.size && *high == sight.now.high)
+    }
+
+    /// Time never goes back. Other witnesses' clocks may be a little behind those of the last set: then
+    /// it stands still. More than a set's spread behind is an old head.
+    fn not_behind(&self, now: Now) -> Result<Now, Violation> {
+        let Some(last) = self.now() else { return Ok(now) };
+        if now.high.plus(SPREAD_SECS_MAX) < last.high || now.low.plus(SPREAD_SECS_MAX) < last.low {
+            let detail = "the witnesses' time is behind what was accepted; bring a newer head";
+            return Err(Violation::new(Code::ClockUntrusted, detail));
+        }
+        Ok(Now { low: now.low.max(last.low), high: now.high.max(last.high) })
     }
 
     /// When an entry was first in an accepted head, at the latest; `None` if it never was.
