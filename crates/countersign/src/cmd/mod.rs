@@ -7,7 +7,7 @@ mod check;
 mod coins;
 mod cosigner;
 mod enrol;
-mod finalize;
+pub mod finalize;
 mod keys;
 mod log;
 mod psbt;
@@ -55,7 +55,7 @@ impl Context {
 pub fn run(cli: Cli) -> Done {
     let cx = Context { json: cli.json, force: Force(cli.force) };
     match cli.command {
-        Command::Drill(_) => Err(Fail::failed("the drill is not built yet")),
+        Command::Drill(args) => crate::drill::run(cx, &args),
         Command::Cosigner(command) => cosigner::run(cx, command),
         Command::HolderKey(command) => keys::holder(cx, command),
         Command::ReviewKey(command) => keys::signing(cx, command, "review-key"),
