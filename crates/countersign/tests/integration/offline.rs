@@ -1,0 +1,116 @@
+//! Commands without a node: imported wallets, malformed input, exit codes, the log.
+
+use serde_json::Value;
+
+use crate::command::Desk;
+
+/// The theft's wallet.
+fn dmm_descriptor() -> String {
+    let fixture: Value = serde_json::from_str(include_str!("../../src/drill/dmm.json")).unwrap();
+    let witness = fixture["theft"]["inputs"][0]["witness"].as_array().unwrap();
+    let script = witness.last().unwrap().as_str().unwrap();
+    let keys: Vec<&str> = (0..3).map(|n| &script[4 + n * 68..4 + n * 68 + 66]).collect();
+    format!("sh(wsh(multi(2,{})))", keys.join(","))
+}
+
+#[test]
+fn an_existing_two_of_three_is_imported_and_judged() {
+    let desk = Desk::new();
+    let usual = "1B6rJ6ZKfZmkqMyBGe5KR27oWkEbQdNM7P";
+    let json = desk.ok(&format!(
+        "vault import {} v --network bitcoin --allow {usual}=usual",
+        dmm_descriptor()
+    ));
+    assert_eq!(json["evaluate_only"], true);
+    let shown = desk.ok("vault show v");
+    assert_eq!(shown["spend_paths"][0]["code"], "COSIGNER_BYPASS");
+    assert_eq!(
+        desk.ok("vault address v")["address"],
+        "3P8MfdM4pULv7ozdQvfwAqNF29zAjmnUYD",
+        "the address of DMM's wallet, derived by the second decoder"
+    );
+    let (code, json) = desk.run(&format!("vault import {} v --network bitcoin", dmm_descriptor()));
+    assert_eq!(code, 1, "{json}");
+    // Nothing is ever signed for it.
+    desk.ok("key new --out req.key");
+    desk.ok(&format!("request new --vault v --to {usual}=100000=x --max-fee-sat 1000 --expires 2099-01-01T00:00:00Z --key req.key --out i.json"));
+    desk.write("p.psbt", "cHNidP8BAAA=");
+    std::fs::create_dir(desk.path("ap")).unwrap();
+    let (code, json) =
+        desk.run("release --vault v --intent i.json --psbt p.psbt --approvals ap --out c.psbt");
+    assert_eq!((code, &json["error"]["code"]), (3, &Value::from("EVALUATE_ONLY")));
+}
+
+#[test]
+fn malformed_input_is_exit_2_with_its_place_and_writes_nothing() {
+    let desk = Desk::new();
+    let usual = "1B6rJ6ZKfZmkqMyBGe5KR27oWkEbQdNM7P";
+    desk.ok(&format!("vault import {} v --network bitcoin", dmm_descriptor()));
+    desk.ok("key new --out req.key");
+    desk.ok(&format!("request new --vault v --to {usual}=100000=x --max-fee-sat 1000 --expires 2099-01-01T00:00:00Z --key req.key --out i.json"));
+    desk.write("bad.psbt", b"psbt\xff\x01\x00");
+    desk.write("bad.json", "{\"payloadType\": 1}");
+    desk.write("bad.toml", "version = 1\ntier = \"warm\"\n[limits]\ntx_max = 5\n");
+    desk.write("receipt.json", "{}");
+    let malformed = |line: &str| {
+        let (code, json) = desk.run(line);
+        assert_eq!(code, 2, "{line}: {json}");
+        let error = &json["error"];
+        assert_eq!(error["code"], "MALFORMED", "{line}: {json}");
+        assert!(error["file"].is_string() && error["detail"].is_string(), "{line}: {json}");
+        error.clone()
+    };
+    assert_eq!(malformed("check --vault v --intent i.json --psbt bad.psbt")["at"], "byte 7");
+    assert_eq!(
+        malformed("check --vault v --intent bad.json --psbt bad.psbt")["at"],
+        "line 1 column 17"
+    );
+    assert_eq!(malformed("policy check bad.toml")["at"], "line 4");
+    malformed("psbt inspect bad.psbt");
+    malformed("verify receipt.json");
+    malformed("verify nothing.json");
+    malformed(&format!(
+        "request new --vault v --to {usual}=1.5 --max-fee-sat 1 --expires 2099-01-01T00:00:00Z --key req.key --out j.json"
+    ));
+    malformed(&format!(
+        "request new --vault v --to {usual}=1000 --max-fee-sat 1 --expires tomorrow --key req.key --out j.json"
+    ));
+    malformed(
+        "request new --vault v --to bcrt1qqqqq=1000 --max-fee-sat 1 --expires 2099-01-01T00:00:00Z --key req.key --out j.json",
+    );
+    malformed("vault import wsh(pk(nothing)) w --network bitcoin");
+    assert!(!desk.path("j.json").exists() && !desk.path("w").exists(), "nothing was written");
+    let (code, _) = desk.run("no-such-command");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn the_log_names_its_first_bad_entry() {
+    let mut desk = Desk::new();
+    desk.vault(&[], "");
+    let json = desk.ok("freeze --vault v --person alice --review-key alice.review");
+    let last = json["entry"].as_u64().unwrap();
+    assert_eq!(desk.ok("log verify cos --head v/head")["entries"], last + 1);
+    let shown = desk.ok("log show cos");
+    assert_eq!(shown["entries"][0]["kind"], "genesis");
+    // The last entry's last byte, in the one bundle there is.
+    let bundle = desk.path(&format!("cos/log/tile/entries/000.p/{}", last + 1));
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&bundle, bytes).unwrap();
+    let (code, json) = desk.run("log verify cos");
+    assert_eq!((code, &json["first_bad"]), (3, &Value::from(last)), "{json}");
+}
+
+#[test]
+fn an_act_without_a_cosigner_is_not_in_force() {
+    let mut desk = Desk::new();
+    desk.vault(&[], "");
+    let (code, json) = desk.run("freeze --vault v --person alice --review-key alice.review --submit-socket nowhere.sock --out act.json");
+    assert_eq!((code, &json["in_force"]), (3, &Value::from(false)));
+    // The very act, handed over later by anyone who has it.
+    let json = desk.ok("cosigner submit --socket v/submit.sock act.json");
+    assert_eq!(json["in_force"], true);
+    let (code, _) = desk.run("freeze --vault v --person nobody --review-key alice.review");
+    assert_eq!(code, 3);
+}
