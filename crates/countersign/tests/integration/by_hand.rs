@@ -176,7 +176,7 @@ fn holders_sign_in_bitcoin_cores_wallet() {
         "finalize --vault v --psbt bc.psbt --broadcast --node {} --out bt.hex --receipt br.json",
         node.url()
     ));
-    node.rpc(&["-generate", "1"]);
+    node.rpc(&["-rpcwallet=miner", "-generate", "1"]);
     let id = shown["vault_id"].as_str().unwrap();
     assert_eq!(desk.ok(&format!("verify br.json --vault-id {id}"))["verified"], true);
 }
