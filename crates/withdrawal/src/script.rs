@@ -12,7 +12,7 @@ use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use bitcoin::{NetworkKind, PublicKey, ScriptBuf};
 use miniscript::descriptor::{DescriptorPublicKey, DescriptorType, SinglePubKey};
 use miniscript::policy::{Liftable as _, Semantic};
-use miniscript::{DefiniteDescriptorKey, Descriptor, ForEachKey as _};
+use miniscript::{DefiniteDescriptorKey, Descriptor, ForEachKey as _, TranslatePk as _};
 
 use crate::network::Network;
 
@@ -58,6 +58,9 @@ pub struct VaultScript {
     text: String,
     network: Network,
     branches: Vec<Descriptor<DescriptorPublicKey>>,
+    /// The same with every extended key derived down to the last step, so that an address costs one
+    /// derivation a key.
+    derived: Vec<Descriptor<DescriptorPublicKey>>,
     wrapping: Wrapping,
     secp: Secp256k1<VerifyOnly>,
 }
@@ -128,7 +131,9 @@ impl VaultScript {
         if branches.is_empty() || branches.len() > 2 {
             return Err(malformed(&"one branch, or two: receive and change"));
         }
-        Ok(Self { text, network, branches, wrapping, secp: Secp256k1::verification_only() })
+        let secp = Secp256k1::verification_only();
+        let derived = branches.iter().map(|b| down_to_index(b, &secp)).collect::<Result<_, _>>()?;
+        Ok(Self { text, network, branches, derived, wrapping, secp })
     }
 
     /// The canonical text with its checksum.
@@ -165,7 +170,7 @@ impl VaultScript {
         if at.index > INDEX_MAX {
             return None;
         }
-        let branch = self.branches.get(usize::try_from(at.branch).ok()?)?;
+        let branch = self.derived.get(usize::try_from(at.branch).ok()?)?;
         branch.at_derivation_index(at.index).ok()
     }
 
@@ -302,6 +307,31 @@ impl VaultScript {
         }
         paths.ok_or_else(|| "no branch".to_owned())
     }
+}
+
+/// Derives every extended key of a branch down to the step before the index; origins grow with it.
+fn down_to_index(
+    branch: &Descriptor<DescriptorPublicKey>,
+    secp: &Secp256k1<VerifyOnly>,
+) -> Result<Descriptor<DescriptorPublicKey>, ScriptError> {
+    struct Down<'a>(&'a Secp256k1<VerifyOnly>);
+    impl miniscript::Translator<DescriptorPublicKey, DescriptorPublicKey, ScriptError> for Down<'_> {
+        fn pk(&mut self, key: &DescriptorPublicKey) -> Result<DescriptorPublicKey, ScriptError> {
+            let DescriptorPublicKey::XPub(x) = key else { return Ok(key.clone()) };
+            let fail = |e: bitcoin::bip32::Error| ScriptError::Malformed(e.to_string());
+            let xkey = x.xkey.derive_pub(self.0, &x.derivation_path).map_err(fail)?;
+            let (fingerprint, path) =
+                x.origin.clone().unwrap_or((x.xkey.fingerprint(), DerivationPath::master()));
+            Ok(DescriptorPublicKey::XPub(miniscript::descriptor::DescriptorXKey {
+                origin: Some((fingerprint, path.extend(&x.derivation_path))),
+                xkey,
+                derivation_path: DerivationPath::master(),
+                wildcard: x.wildcard,
+            }))
+        }
+        miniscript::translate_hash_clone!(DescriptorPublicKey, DescriptorPublicKey, ScriptError);
+    }
+    branch.translate_pk(&mut Down(secp)).map_err(|e| ScriptError::Malformed(format!("{e:?}")))
 }
 
 /// A policy with the timelocks gone; one shape for one meaning as far as the rule needs it.
