@@ -40,7 +40,8 @@ impl Algorithm {
         }
     }
 
-    fn verifies(self, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    /// Whether `signature` is `key`'s over `message`: strict DER for ES256, 64 bytes for EdDSA.
+    pub fn verifies(self, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Es256 => {
                 let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key);

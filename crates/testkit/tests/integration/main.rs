@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
+    clippy::type_complexity,
     missing_docs,
     reason = "a test that meets the unexpected has failed"
 )]
@@ -18,3 +19,4 @@ mod log;
 mod policy;
 mod psbt;
 mod tidy;
+mod vectors;
