@@ -1,6 +1,7 @@
 //! Vault descriptors: the few forms that vaults use, their scripts, and who can spend them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use bitcoin_hashes::{Hash as _, hash160, sha256};
 use secp256k1::{Secp256k1, VerifyOnly};
@@ -50,7 +51,14 @@ pub struct Vault {
     branches: u32,
     ranged: bool,
     secp: Secp256k1<VerifyOnly>,
+    known: Mutex<BTreeMap<(u32, u32), Scripts>>,
 }
+
+/// Witness script and output script of an address.
+type Scripts = (Vec<u8>, Vec<u8>);
+
+/// Addresses that are remembered at most.
+const KNOWN_MAX: usize = 4_096;
 
 struct Parser<'a> {
     text: &'a str,
@@ -277,11 +285,24 @@ impl Vault {
         }
         let ranged = !counts.is_empty();
         let branches = counts.first().map_or(1, |n| u32::try_from(*n).unwrap_or(1));
-        Ok(Self { top, keys, nested, branches, ranged, secp })
+        Ok(Self { top, keys, nested, branches, ranged, secp, known: Mutex::default() })
     }
 
     /// Witness script and output script of an address.
-    pub fn scripts(&self, branch: u32, index: u32) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub fn scripts(&self, branch: u32, index: u32) -> Option<Scripts> {
+        if let Some(scripts) = self.known.lock().ok()?.get(&(branch, index)) {
+            return Some(scripts.clone());
+        }
+        let scripts = self.derive(branch, index)?;
+        let mut known = self.known.lock().ok()?;
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert((branch, index), scripts.clone());
+        Some(scripts)
+    }
+
+    fn derive(&self, branch: u32, index: u32) -> Option<Scripts> {
         let keys = self.public_keys(branch, index)?;
         let mut witness = Vec::new();
         compile(&self.top, &keys, &mut witness)?;

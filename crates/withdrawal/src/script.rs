@@ -4,8 +4,9 @@
 //! remains must be and(C, thresh(k, holders)). `reader` checks the same by trying all subsets of keys
 //! in code of its own; every doubt is `COSIGNER_BYPASS`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
+use std::sync::{Arc, Mutex};
 
 use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, Xpub};
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
@@ -63,6 +64,22 @@ pub struct VaultScript {
     derived: Vec<Descriptor<DescriptorPublicKey>>,
     wrapping: Wrapping,
     secp: Secp256k1<VerifyOnly>,
+    /// Addresses derived lately: a transaction asks for the same few again and again.
+    known: Arc<Mutex<Known>>,
+}
+
+/// Addresses by branch and index.
+type Known = BTreeMap<(u32, u32), Arc<Derived>>;
+
+/// Addresses that are remembered at most.
+const KNOWN_MAX: usize = 4_096;
+
+/// Everything that follows from one address.
+#[derive(Debug)]
+struct Derived {
+    script_pubkey: ScriptBuf,
+    witness_script: Option<ScriptBuf>,
+    origins: Vec<(Fingerprint, DerivationPath, PublicKey)>,
 }
 
 impl PartialEq for VaultScript {
@@ -133,7 +150,7 @@ impl VaultScript {
         }
         let secp = Secp256k1::verification_only();
         let derived = branches.iter().map(|b| down_to_index(b, &secp)).collect::<Result<_, _>>()?;
-        Ok(Self { text, network, branches, derived, wrapping, secp })
+        Ok(Self { text, network, branches, derived, wrapping, secp, known: Arc::default() })
     }
 
     /// The canonical text with its checksum.
@@ -176,18 +193,42 @@ impl VaultScript {
 
     /// The output script of one address.
     pub fn script_pubkey(&self, at: &VaultAddress) -> Option<ScriptBuf> {
-        let derived = self.derive(at)?;
-        Some(derived.derived_descriptor(&self.secp).ok()?.script_pubkey())
+        Some(self.look_up(at)?.script_pubkey.clone())
     }
 
     /// The witness script of one address; `None` for taproot and what is not segwit.
     pub fn witness_script(&self, at: &VaultAddress) -> Option<ScriptBuf> {
-        match self.wrapping {
-            Wrapping::Wsh | Wrapping::ShWsh => {
-                self.derive(at)?.derived_descriptor(&self.secp).ok()?.explicit_script().ok()
-            }
-            Wrapping::Taproot | Wrapping::Other => None,
+        self.look_up(at)?.witness_script.clone()
+    }
+
+    fn look_up(&self, at: &VaultAddress) -> Option<Arc<Derived>> {
+        let place = (at.branch, at.index);
+        if let Some(known) = self.known.lock().ok()?.get(&place) {
+            return Some(Arc::clone(known));
         }
+        let definite = self.derive(at)?;
+        let concrete = definite.derived_descriptor(&self.secp).ok()?;
+        let segwit = matches!(self.wrapping, Wrapping::Wsh | Wrapping::ShWsh);
+        let mut origins = Vec::new();
+        definite.for_each_key(|key| {
+            if let (Some(path), Ok(public)) =
+                (key.full_derivation_path(), key.derive_public_key(&self.secp))
+            {
+                origins.push((key.master_fingerprint(), path, public));
+            }
+            true
+        });
+        let derived = Arc::new(Derived {
+            script_pubkey: concrete.script_pubkey(),
+            witness_script: if segwit { concrete.explicit_script().ok() } else { None },
+            origins,
+        });
+        let mut known = self.known.lock().ok()?;
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(place, Arc::clone(&derived));
+        Some(derived)
     }
 
     /// Weight units of an input's signatures and script at most, for fee estimates.
@@ -211,22 +252,6 @@ impl VaultScript {
         keys
     }
 
-    /// The public key of `key` at an address.
-    pub fn public_key(&self, key: &DescriptorPublicKey, at: &VaultAddress) -> Option<PublicKey> {
-        // Keys are taken from the first branch; the other branch has its own paths.
-        let position = self.keys().iter().position(|k| k == key)?;
-        let mut number = 0;
-        let mut found = None;
-        self.derive(at)?.for_each_key(|derived| {
-            if number == position {
-                found = derived.derive_public_key(&self.secp).ok();
-            }
-            number += 1;
-            true
-        });
-        found
-    }
-
     /// Steps from an extended key of this descriptor to a branch, without the index.
     pub fn steps_of(&self, xpub: &Xpub, branch: u32) -> Option<DerivationPath> {
         let descriptor = self.branches.get(usize::try_from(branch).ok()?)?;
@@ -245,18 +270,7 @@ impl VaultScript {
 
     /// Fingerprint, full path and public key of every key at an address.
     pub fn derivations(&self, at: &VaultAddress) -> Vec<(Fingerprint, DerivationPath, PublicKey)> {
-        let mut all = Vec::new();
-        if let Some(derived) = self.derive(at) {
-            derived.for_each_key(|key| {
-                if let (Some(path), Ok(public)) =
-                    (key.full_derivation_path(), key.derive_public_key(&self.secp))
-                {
-                    all.push((key.master_fingerprint(), path, public));
-                }
-                true
-            });
-        }
-        all
+        self.look_up(at).map(|derived| derived.origins.clone()).unwrap_or_default()
     }
 
     /// Where a key origin of a PSBT points, if its fingerprint and path are of a key of this vault
