@@ -209,11 +209,16 @@ impl VaultScript {
         let definite = self.derive(at)?;
         let concrete = definite.derived_descriptor(&self.secp).ok()?;
         let segwit = matches!(self.wrapping, Wrapping::Wsh | Wrapping::ShWsh);
+        // The concrete script's keys, in order, are those of the definite one: none is derived twice.
+        let mut publics = Vec::new();
+        concrete.for_each_key(|key| {
+            publics.push(*key);
+            true
+        });
+        let mut publics = publics.into_iter();
         let mut origins = Vec::new();
         definite.for_each_key(|key| {
-            if let (Some(path), Ok(public)) =
-                (key.full_derivation_path(), key.derive_public_key(&self.secp))
-            {
+            if let (Some(path), Some(public)) = (key.full_derivation_path(), publics.next()) {
                 origins.push((key.master_fingerprint(), path, public));
             }
             true
