@@ -11,6 +11,9 @@ use withdrawal::verdict::{Judgement, Malformed, Outcome, Step, Unjudged, judge};
 use crate::core::{Core, CoreError};
 use crate::decoders::compare;
 
+/// Approvals that are looked at: more than any roster has people.
+const APPROVALS_MAX: usize = 128;
+
 impl Core {
     /// Judges a dossier with both decoders. The error is the answer: malformed, or a refusal.
     pub(crate) fn judge_both(
@@ -18,6 +21,10 @@ impl Core {
         dossier: &Dossier,
         step: Step,
     ) -> Result<Judgement, Result<Response, CoreError>> {
+        if dossier.approvals.len() > APPROVALS_MAX {
+            let what = format!("{} approvals, {APPROVALS_MAX} at most", dossier.approvals.len());
+            return Err(Err(CoreError::Malformed(what)));
+        }
         // Only what can make the verdict stricter is taken from outside.
         let facts =
             Facts { coin_age_blocks: dossier.ages.coin_age_blocks.clone(), ..Facts::default() };

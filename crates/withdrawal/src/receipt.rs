@@ -206,7 +206,18 @@ fn check_change(signed: &SignedChange, now: &Governed, vault_id: &Digest) -> Res
             signers.push(person);
         }
     }
-    check_groups(&signers, &now.policy.governance.quorum)
+    check_groups(&signers, &now.policy.governance.quorum)?;
+    check_zones(&signers, now.policy.governance_zones())
+}
+
+fn check_zones(people: &[&Person], need: u32) -> Result<(), Violation> {
+    let zones: std::collections::BTreeSet<&str> = people.iter().map(|p| p.zone.as_str()).collect();
+    let have = zones.len() as u64;
+    if have < u64::from(need) {
+        let detail = format!("approvals from {have} network zones, {need} are needed");
+        return Err(Violation::new(Code::ZoneMissing, detail).limit(u64::from(need), have));
+    }
+    Ok(())
 }
 
 fn check_groups(people: &[&Person], groups: &[(String, u32)]) -> Result<(), Violation> {
@@ -360,6 +371,7 @@ impl Receipt {
                 .copied()
                 .collect();
             check_groups(&counted, &quorum.groups)?;
+            check_zones(&counted, quorum.zones)?;
         }
         Ok(people.iter().map(|p| p.id.clone()).collect())
     }

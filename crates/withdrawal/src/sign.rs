@@ -181,8 +181,3 @@ pub fn final_txid(vault: &Vault, spend: &SpendSummary) -> bitcoin::Txid {
     }
     tx.compute_txid()
 }
-
-/// Encoded so that a digest of signatures names them.
-pub fn signatures_digest(signatures: &[Vec<u8>]) -> Digest {
-    Tag::Countersigned.digest(&signatures.to_vec().to_bytes())
-}

@@ -32,10 +32,14 @@ fn read_facts(path: &Path, into: &mut Facts) -> Result<(), Fail> {
     let bad = |at: &str, e: &dyn std::fmt::Display| Fail::malformed(path.display(), at, e);
     let file: FactsFile = serde_json::from_slice(&files::read(path)?)
         .map_err(|e| bad(&format!("line {} column {}", e.line(), e.column()), &e))?;
-    into.spent_in_window = file.spent_in_window_sat.map(Amount::from_sat);
-    into.count_in_window = file.count_in_window;
-    into.unspent_change = file.unspent_change_sat.map(Amount::from_sat);
-    into.balance_floor = file.balance_floor_sat.map(Amount::from_sat);
+    let amount = |at: &str, sat: Option<u64>| match sat.map(Amount::from_sat) {
+        Some(amount) if amount > Amount::MAX_MONEY => Err(bad(at, &"more than 21 million BTC")),
+        other => Ok(other),
+    };
+    into.spent_in_window = amount("spent_in_window_sat", file.spent_in_window_sat)?;
+    into.count_in_window = file.count_in_window.map(|n| n.min(u64::from(u32::MAX)));
+    into.unspent_change = amount("unspent_change_sat", file.unspent_change_sat)?;
+    into.balance_floor = amount("balance_floor_sat", file.balance_floor_sat)?;
     for script in &file.known_scripts {
         let bytes = unhex(script).map_err(|e| bad("known_scripts", &e))?;
         into.known_scripts.push(ScriptBuf::from_bytes(bytes));

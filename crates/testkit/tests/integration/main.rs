@@ -18,5 +18,6 @@ mod keys;
 mod log;
 mod policy;
 mod psbt;
+mod schemas;
 mod tidy;
 mod vectors;

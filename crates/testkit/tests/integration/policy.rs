@@ -273,8 +273,11 @@ fn d24_fees_superfluous_inputs_and_consolidations() {
     let mut bench = Bench::with_policy(|p| p.fee.budget_window = Amount::from_sat(6_000));
     let mut ready = bench.payment(500_000_000);
     // One more coin than needed, its value to change.
-    let extra = bench.coins[4].clone();
     let mut psbt = bitcoin::Psbt::deserialize(&ready.psbt).unwrap();
+    let spent = |c: &coordinator::coins::Coin| {
+        psbt.unsigned_tx.input.iter().any(|i| i.previous_output == c.outpoint)
+    };
+    let extra = bench.coins.iter().find(|c| !spent(c)).unwrap().clone();
     psbt.unsigned_tx.input.push(bitcoin::TxIn {
         previous_output: extra.outpoint,
         script_sig: bitcoin::ScriptBuf::new(),
