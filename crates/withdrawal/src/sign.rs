@@ -19,7 +19,6 @@ use crate::network::Network;
 use crate::script::{VaultAddress, Wrapping};
 use crate::spend::SpendSummary;
 use crate::verdict::{Judgement, Outcome};
-use crate::wire::Wire as _;
 use crate::witnessed::Witnessed;
 
 /// An account's secret key; it serves one vault for ever, or one holder.
