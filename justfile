@@ -16,7 +16,7 @@ test:
 
 # The theft, replayed; the report lands in target/drill.
 drill:
-    cargo run --release -- drill --out target/drill
+    cargo run --release -- drill --out target/drill --force
 
 # Ratios to the bare cryptography and the syncs.
 bench:

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use withdrawal::network::Network;
 
+const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \
+3 refused, held, not in force, not verified or not anchored.\ndocs/cli.md walks through one withdrawal.";
+
 /// Coins move only when the people who approved saw exactly the bytes that get signed.
 #[derive(Parser)]
-#[command(name = "countersign", version, arg_required_else_help = true)]
+#[command(name = "countersign", version, arg_required_else_help = true, after_help = EXITS)]
 pub struct Cli {
     /// One JSON document on stdout, for programs
     #[arg(long, global = true)]
@@ -21,7 +24,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Replay the theft of 31 May 2024 against embedded parts, and what refuses it
+    /// Replay the theft of 31 May 2024 against a cosigner and witnesses, each a process of its own
     Drill(Drill),
     /// The signer: its keys, its vault, its process
     #[command(subcommand)]
@@ -321,10 +324,13 @@ pub enum Coins {
 
 #[derive(Args)]
 pub struct Act {
+    /// The vault's directory
     #[arg(long)]
     pub vault: PathBuf,
+    /// Who acts, as named in the roster
     #[arg(long)]
     pub person: String,
+    /// That person's review key
     #[arg(long)]
     pub review_key: PathBuf,
     /// The cosigner's second socket; by default DIR/submit.sock
@@ -345,6 +351,7 @@ pub struct ActOn {
 }
 
 #[derive(Args)]
+#[group(id = "proposal")]
 pub struct Propose {
     #[arg(long)]
     pub vault: PathBuf,
@@ -408,7 +415,8 @@ pub enum Policy {
     Tighten {
         #[command(flatten)]
         act: Act,
-        /// As limits.tx_max_sat=5000000
+        /// NAME=NUMBER, as limits.tx_max_sat=5000000; also window_max_sat, window_max_count and
+        /// share_of_vault_max_ppm of limits, fee.max_sat, fee.max_rate_sat_vb, new_address.cap_sat
         #[arg(long)]
         set: String,
     },
@@ -540,10 +548,13 @@ pub enum Psbt {
 
 #[derive(Args)]
 pub struct Subject {
+    /// The vault's directory
     #[arg(long)]
     pub vault: PathBuf,
+    /// The signed intent, from `request new`
     #[arg(long)]
     pub intent: PathBuf,
+    /// The transaction, from `psbt build` or a wallet; binary or base64
     #[arg(long)]
     pub psbt: PathBuf,
 }
@@ -552,7 +563,7 @@ pub struct Subject {
 pub struct Check {
     #[command(flatten)]
     pub subject: Subject,
-    /// Facts that only the cosigner can know, as you suppose them
+    /// JSON file of facts that only the cosigner can know, as you suppose them (docs/schemas/facts.json)
     #[arg(long)]
     pub facts: Option<PathBuf>,
     /// Directory of approvals
@@ -581,7 +592,7 @@ pub struct Approve {
     pub passkey: PathBuf,
     #[arg(long)]
     pub out: PathBuf,
-    /// (reject) the cosigner's second socket; by default DIR/submit.sock
+    /// Where a reject goes at once: the cosigner's second socket, by default DIR/submit.sock
     #[arg(long)]
     pub submit_socket: Option<PathBuf>,
 }
@@ -680,4 +691,14 @@ pub struct Verify {
     /// The vault id that you trust; without it nothing is anchored
     #[arg(long)]
     pub vault_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -44,6 +44,15 @@ impl Wire for Author {
     }
 }
 
+impl std::fmt::Display for Author {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Person(id) => f.write_str(id),
+            Self::Requester(key) => write!(f, "requester {}", key.id()),
+        }
+    }
+}
+
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActKind {

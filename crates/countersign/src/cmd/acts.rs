@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use coordinator::client::Client;
+use coordinator::mirror::Mirror;
 use coordinator::witnesses::{Answer, cosign};
 use serde_json::json;
 use tlog::proof::check_inclusion;
@@ -76,12 +77,41 @@ pub fn submit(
         Err(why) => return not_in_force(&why),
     };
     let witnessed = witness(opened, &mut client, &head)?;
-    let state = if witnessed { "in force" } else { "in force, not witnessed" };
+    let signed = refresh(opened, &act);
+    let state = if witnessed { "in force, witnessed" } else { "in force, not witnessed" };
+    let mut text = format!("{state}: {what} (entry {}, act {})", ack.entry, ack.act);
+    if signed {
+        text.push_str(
+            "\nTOO LATE for what is countersigned already: that transaction can still be sent",
+        );
+    }
     cx.say(
-        &json!({"in_force": true, "witnessed": witnessed, "entry": ack.entry, "act": ack.act.to_string()}),
-        &format!("{state}: {what} (entry {}, act {})", ack.entry, ack.act),
+        &json!({
+            "in_force": true, "witnessed": witnessed, "entry": ack.entry, "act": ack.act.to_string(),
+            "already_signed": signed,
+        }),
+        &text,
     );
     Ok(())
+}
+
+/// Brings the mirror up to the act, where the cosigner's first socket is in reach, so that what is shown
+/// next is true. Says whether the act is about an intent that is signed already.
+fn refresh(opened: &Opened, act: &SignedAct) -> bool {
+    let updated = Client::connect(&opened.dir.cosigner_socket()).and_then(|mut client| {
+        let mut mirror = Mirror::open(&opened.dir, opened.vault.clone())?;
+        mirror.update(&mut client)?;
+        mirror.state(None)
+    });
+    if let Err(error) = &updated {
+        eprintln!("the local copy of the log is behind: {error}");
+    }
+    let about = match &act.act.kind {
+        ActKind::Veto { intent } | ActKind::Reject { intent } => Some(intent),
+        _ => None,
+    };
+    let state = updated.as_ref().unwrap_or(&opened.state);
+    about.and_then(|i| state.ledger().intent(i)).is_some_and(|i| i.counts_as_signed())
 }
 
 /// An acknowledgement is worth its proof: this act, in a head that the cosigner's log key signed.

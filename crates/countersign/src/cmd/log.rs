@@ -158,7 +158,7 @@ fn describe(body: &Body) -> String {
         Body::Payments(payments) => format!("{} more payments", payments.len()),
         Body::Countersigned(c) => format!("reservation {}, spend {}", c.reservation, c.spend),
         Body::Act(act) => {
-            format!("{:?}: {} ({})", act.act.author, act.act.kind.describe(), act.act.digest())
+            format!("{}: {} ({})", act.act.author, act.act.kind.describe(), act.act.digest())
         }
         Body::Change(change) => {
             let people: Vec<&str> = change.signatures.iter().map(|s| s.person.as_str()).collect();

@@ -141,6 +141,13 @@ fn new(cx: Context, args: &VaultNew) -> Done {
         salt: files::random()?,
     };
     let vault = genesis.clone().check().map_err(genesis_error)?;
+    let people = genesis.roster.persons.iter().filter(|p| !p.vendor).count() as u64;
+    let needed: u64 = genesis.policy.governance.quorum.iter().map(|(_, n)| u64::from(*n)).sum();
+    if people <= needed {
+        eprintln!(
+            "warning: {people} people for a governance quorum of {needed}: any one of them can stop the vault until he agrees to start it again"
+        );
+    }
     VaultDir::create(&args.dir, &SignedGenesis { genesis, signatures: Vec::new() })?;
     let text = format!(
         "vault {}\n  {}\nnext: every founder runs `genesis sign {}`, then `cosigner init`",
@@ -176,6 +183,15 @@ fn import(
 ) -> Done {
     let script = VaultScript::parse(descriptor, network)
         .map_err(|e| Fail::malformed("descriptor", "", e))?;
+    let wrapped = matches!(
+        script.wrapping(),
+        withdrawal::script::Wrapping::Wsh | withdrawal::script::Wrapping::ShWsh
+    );
+    if wrapped && script.text().contains("pub") && !script.is_ranged() {
+        let detail =
+            "an extended key without a path has one address only; write `/<0;1>/*` after each key";
+        return Err(Fail::malformed("descriptor", "", detail));
+    }
     let genesis = Genesis {
         name: String::new(),
         network,

@@ -88,6 +88,30 @@ pub fn describe(vault: &Vault) -> String {
     text
 }
 
+/// What acts and changes have made of it since.
+fn since(state: &withdrawal::state::State) -> String {
+    let mut text = String::new();
+    for act in state.acts().iter().filter(|a| !a.undone) {
+        let note = if act.as_freeze {
+            " (too few would be left: the vault is frozen instead)"
+        } else {
+            ""
+        };
+        let kind = act.act.act.kind.describe();
+        text.push_str(&format!("  in force: {} by {}{note}\n", kind, act.act.act.author));
+    }
+    for change in state.pending() {
+        text.push_str(&format!("  waits: {}\n", change.kind.describe()));
+    }
+    text.push_str(&format!(
+        "  policy version {}, {} people, {} addresses listed\n",
+        state.policy().version,
+        state.chain_roster().persons.len(),
+        state.allowlist().len()
+    ));
+    text
+}
+
 pub fn show(cx: Context, dir: &Path) -> Done {
     let opened = super::open(dir)?;
     let (vault, genesis) = (&opened.vault, &opened.vault.genesis);
@@ -116,8 +140,10 @@ pub fn show(cx: Context, dir: &Path) -> Done {
         .collect();
     let total = opened.coins.total();
     let text = format!(
-        "{}\nfor `importdescriptors`\n{}\ncoins: {} in {}, frozen: {}",
+        "as it was founded\n{}\nsince then, as of {} entries of the log\n{}for `importdescriptors`\n{}\ncoins: {} in {}, frozen: {}",
         describe(vault),
+        opened.state.size(),
+        since(&opened.state),
         import.iter().map(|d| format!("  {d}")).collect::<Vec<_>>().join("\n"),
         opened.coins.coins.len(),
         crate::show::btc(total),

@@ -22,9 +22,10 @@ pub fn run(cx: Context, args: &Verify) -> Done {
     let receipt = Receipt::parse(&files::read(&args.receipt)?)
         .map_err(|v| Fail::malformed(file.to_string(), "", v.detail))?;
     let not_verified = |code: Code, detail: &str| {
+        let word = if code == Code::NotAnchored { "NOT ANCHORED" } else { "NOT VERIFIED" };
         cx.say(
             &json!({"verified": false, "anchored": false, "code": code.name(), "detail": detail}),
-            &format!("NOT VERIFIED: {code}: {detail}"),
+            &format!("{word}: {code}: {detail}"),
         );
         Err(Fail::Said)
     };
@@ -54,7 +55,7 @@ pub fn run(cx: Context, args: &Verify) -> Done {
     }
     let txid = verified.tx.compute_txid().to_string();
     let text = format!(
-        "VERIFIED: {txid}\n  pays {} with a fee of {}\n  approved by {}\n  witnessed by {}",
+        "VERIFIED: {txid} was authorised; whether it is confirmed, or replaced by another version, the chain tells\n  pays {} with a fee of {}\n  approved by {}\n  witnessed by {}",
         btc(verified.spend.paid()),
         btc(verified.spend.fee),
         verified.approvers.join(", "),

@@ -152,6 +152,10 @@ pub fn run(cx: Context, args: &Args) -> Done {
         let detail = format!("`{}` is not known; there is dmm-2024", args.scenario);
         return Err(Fail::malformed("--scenario", "", detail));
     }
+    // Said before the work, not after.
+    if args.out.as_ref().is_some_and(|out| out.join("report.html").exists()) && !cx.force.0 {
+        return Err(Fail::failed("the directory of --out holds a report; --force replaces it"));
+    }
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out)
             .map_err(|e| Fail::failed(format!("{}: {e}", out.display())))?;
@@ -235,7 +239,7 @@ pub fn run(cx: Context, args: &Args) -> Done {
         receipt: args.out.as_ref().map(|out| out.join("receipt.json").display().to_string()),
     };
     if let Some(out) = &args.out {
-        let force = crate::files::Force(true);
+        let force = cx.force;
         crate::files::write(
             &out.join("report.html"),
             page::render(&outcome).as_bytes(),
@@ -267,7 +271,7 @@ fn close(cx: Context, outcome: &Outcome) -> Done {
     tell(
         cx,
         &format!(
-            "\n6. lost with Countersign: 0.00000000 BTC; the longest honest step took {mean:.2} s; {verify}"
+            "\n6. lost with Countersign: 0.00000000 BTC; the longest honest step took {mean:.2} s of machine time; {verify}"
         ),
     );
     if cx.json {

@@ -42,8 +42,7 @@ pub fn board(outcome: &Outcome) -> String {
          <div class=\"three\"><div><b class=\"bad\">{}</b>left DMM Bitcoin on 31 May 2024 in one transaction; {} \
          of its 18 signatures are valid{}</div>\
          <div><b class=\"good\">0 BTC</b>left the vault here; {refused} of {} attacks refused, {} signatures</div>\
-         <div><b>{longest:.2} s</b>the longest honest step: review, two people in two networks, witnesses, \
-         signature</div></div>\
+         <div><b>{longest:.2} s</b>machine time of the longest honest step; people's own time is not counted</div></div>\
          <h3>Two addresses, one of them the thieves'</h3>\
          <p class=\"pair\">{}{}<br>{}{}</p>\
          <p>People compare the first and the last characters, and here those agree. Nobody has to compare: the \
@@ -105,7 +104,7 @@ pub fn attacks(outcome: &Outcome) -> String {
         text.push_str(&format!(
             "<article><h3>{} {}</h3><p>Holds: {}. <b class=\"{class}\">{word}</b>, {} signatures of the cosigner.</p>\
              <p>Changed: <code>{}</code></p><ul>{details}</ul>{refusal}\
-             <p class=\"dim\">Run it again: <code>countersign drill --scenario dmm-2024 --json</code>, attack {}</p></article>",
+             <p class=\"dim\">Run it again: <code>countersign drill --json | jq '.attacks[]|select(.id==\"{}\")'</code></p></article>",
             attack.id, esc(attack.title), esc(&attack.holds.join(", ")), attack.signatures,
             esc(&attack.changed), attack.id
         ));

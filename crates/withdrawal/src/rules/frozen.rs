@@ -5,6 +5,6 @@ use crate::verdict::Case;
 
 pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
     if let Some(by) = case.state.frozen_by() {
-        out.push(Violation::new(Code::Frozen, format!("frozen by {by:?}")));
+        out.push(Violation::new(Code::Frozen, format!("frozen by {by}")));
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
         let alike = most_alike(network, &payment.script, known(), comparisons, min_bits);
         if let Some((address, other, likeness)) = alike {
             let detail = format!(
-                "{address} looks like the known {other}: {} characters at the front and {} at the end",
+                "{address} looks like the known {other}: {} characters at the front (after what all such addresses begin with) and {} at the end",
                 likeness.first, likeness.last
             );
             let violation = Violation::new(Code::Lookalike, detail);

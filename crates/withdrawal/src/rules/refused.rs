@@ -13,7 +13,7 @@ pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
         match act.act.act.kind {
             ActKind::Cancel { .. } => cancelled = true,
             _ => {
-                let detail = format!("{:?} said no (entry {})", act.act.act.author, act.entry);
+                let detail = format!("{} said no (entry {})", act.act.act.author, act.entry);
                 out.push(Violation::new(Code::Rejected, detail));
             }
         }
