@@ -36,6 +36,18 @@ fn cannot(what: impl Into<String>) -> Error {
     Error::Malformed { what: "transaction".to_owned(), detail: what.into() }
 }
 
+/// Sum of outputs; more than there is bitcoin is an error.
+fn total(outputs: &[TxOut]) -> Result<Amount, Error> {
+    let sum = outputs.iter().try_fold(Amount::ZERO, |sum, o| sum.checked_add(o.value));
+    sum.filter(|sum| *sum <= Amount::MAX_MONEY)
+        .ok_or_else(|| cannot("outputs of over 21 million BTC"))
+}
+
+fn plus(a: Amount, b: Amount) -> Result<Amount, Error> {
+    let sum = a.checked_add(b).filter(|sum| *sum <= Amount::MAX_MONEY);
+    sum.ok_or_else(|| cannot(format!("a fee of {b} is more than there is")))
+}
+
 fn sum(coins: &[&Coin]) -> Amount {
     coins
         .iter()
@@ -110,14 +122,14 @@ impl<'a> Plan<'a> {
         let have = sum(&free);
         for coin in free {
             let (fee, _) = self.fee(chosen.len().max(1), outputs)?;
-            if !chosen.is_empty() && sum(&chosen) >= total + fee {
+            if !chosen.is_empty() && sum(&chosen) >= plus(total, fee)? {
                 break;
             }
             chosen.push(coin);
         }
         let (fee, _) = self.fee(chosen.len(), outputs)?;
-        if sum(&chosen) < total + fee {
-            return Err(cannot(format!("{have} in free coins, {} are needed", total + fee)));
+        if sum(&chosen) < plus(total, fee)? {
+            return Err(cannot(format!("{have} in free coins, {} are needed", plus(total, fee)?)));
         }
         // Nothing that could be left out: `SUPERFLUOUS_INPUT`.
         chosen.reverse();
@@ -126,7 +138,7 @@ impl<'a> Plan<'a> {
             let without: Vec<&Coin> =
                 kept.iter().copied().filter(|c| c.outpoint != coin.outpoint).collect();
             let (_, fee) = self.fee(kept.len(), outputs)?;
-            if !without.is_empty() && sum(&without) >= total + fee {
+            if !without.is_empty() && sum(&without) >= plus(total, fee)? {
                 kept = without;
             }
         }
@@ -139,18 +151,18 @@ impl<'a> Plan<'a> {
         mut outputs: Vec<TxOut>,
         max_fee: Amount,
     ) -> Result<Psbt, Error> {
-        let paid: Amount = outputs.iter().map(|o| o.value).sum();
+        let paid = total(&outputs)?;
         let (fee, fee_with_change) = self.fee(coins.len(), &outputs)?;
         let have = sum(coins);
         let script = self.change_script()?;
-        let rest = have.checked_sub(paid + fee_with_change);
+        let rest = have.checked_sub(plus(paid, fee_with_change)?);
         let change = rest.filter(|rest| *rest >= script.minimal_non_dust());
         if let Some(value) = change {
             outputs.push(TxOut { value, script_pubkey: script });
         } else if outputs.is_empty() {
             return Err(cannot(format!("{have} do not pay for their own fee")));
         }
-        let actual = have.checked_sub(outputs.iter().map(|o| o.value).sum());
+        let actual = have.checked_sub(total(&outputs)?);
         let actual = actual.filter(|actual| *actual >= fee);
         let actual =
             actual.ok_or_else(|| cannot(format!("{have} do not cover {paid} and the fee")))?;
@@ -210,7 +222,7 @@ impl<'a> Plan<'a> {
             let coin = self.coins.iter().find(|c| c.outpoint == *outpoint);
             coins.push(coin.ok_or_else(|| cannot(format!("coin {outpoint} is not known here")))?);
         }
-        let paid: Amount = payments.iter().map(|o| o.value).sum();
+        let paid = total(&payments)?;
         let owned = |c: &&&Coin| self.state.ledger().owner(&c.outpoint).is_none();
         let mut spare: Vec<&Coin> = self
             .coins
@@ -219,7 +231,7 @@ impl<'a> Plan<'a> {
             .filter(|c| owned(&c))
             .collect();
         spare.sort_by_key(|c| c.amount);
-        while sum(&coins) < paid + self.fee(coins.len(), &payments)?.0 {
+        while sum(&coins) < plus(paid, self.fee(coins.len(), &payments)?.0)? {
             let more = spare.pop().ok_or_else(|| cannot("no coins are left for a higher fee"))?;
             coins.push(more);
         }

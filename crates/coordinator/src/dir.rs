@@ -104,18 +104,22 @@ impl VaultDir {
         Ok(())
     }
 
-    /// Next index of a branch that was not given out yet; it is remembered before it is returned.
+    /// Next index of a branch that was not given out yet.
     pub fn next_index(&self, branch: u32) -> Result<u32, Error> {
         let path = self.root.join(format!("next-{branch}"));
-        let next = match std::fs::read_to_string(&path) {
+        match std::fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().map_err(|_| Error::Malformed {
                 what: path.display().to_string(),
                 detail: "not a number".to_owned(),
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0u32,
-            Err(error) => return Err(io(path.display())(error)),
-        };
-        self.write(&path, format!("{}\n", next.saturating_add(1)).as_bytes())?;
-        Ok(next)
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(io(path.display())(error)),
+        }
+    }
+
+    /// Remembers that an index is given out, before anyone sees its address.
+    pub fn give_out(&self, branch: u32, index: u32) -> Result<(), Error> {
+        let next = self.next_index(branch)?.max(index.saturating_add(1));
+        self.write(&self.root.join(format!("next-{branch}")), format!("{next}\n").as_bytes())
     }
 }

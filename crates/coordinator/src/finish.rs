@@ -1,13 +1,16 @@
 //! Finishing: signatures combined, scripts satisfied, the receipt put together.
 
+use std::collections::BTreeMap;
+
 use bitcoin::consensus::serialize;
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Psbt, Transaction, TxOut};
 use miniscript::psbt::PsbtExt as _;
-use withdrawal::change::ChangeKind;
 use withdrawal::digest::{Digest, hex};
 use withdrawal::entry::{Body, Entry};
-use withdrawal::receipt::{ChangeProof, LoggedEntry, Prevout, Receipt, hex_hashes};
+use withdrawal::receipt::{
+    ChangeProof, LoggedEntry, LoggedSuccession, Prevout, Receipt, hex_hashes,
+};
 use withdrawal::spend::{OutputKind, SpendSummary};
 use withdrawal::wire::Wire as _;
 
@@ -36,6 +39,14 @@ pub fn combine(psbts: Vec<Psbt>) -> Result<Psbt, Error> {
 
 /// Satisfies every script and takes the final transaction out, with the coins that it spends.
 pub fn finalize(mut psbt: Psbt) -> Result<(Transaction, Vec<TxOut>), Error> {
+    // Wallets may leave out what the previous transaction says as well.
+    for (input, tx_in) in psbt.inputs.iter_mut().zip(&psbt.unsigned_tx.input) {
+        let vout = usize::try_from(tx_in.previous_output.vout).unwrap_or(usize::MAX);
+        let previous = input.non_witness_utxo.as_ref().and_then(|tx| tx.output.get(vout));
+        if input.witness_utxo.is_none() {
+            input.witness_utxo = previous.cloned();
+        }
+    }
     let prevouts: Option<Vec<TxOut>> = psbt.inputs.iter().map(|i| i.witness_utxo.clone()).collect();
     let prevouts = prevouts.ok_or_else(|| cannot("psbt", "a coin is missing"))?;
     psbt.finalize_mut(&Secp256k1::verification_only()).map_err(|errors| {
@@ -79,6 +90,7 @@ pub fn receipt(
         OutputKind::Change(at) => Some(ChangeProof { vout, branch: at.branch, index: at.index }),
         OutputKind::Payment => None,
     });
+    let (changes, successions) = governed(mirror, reserved)?;
     let prevouts = spend
         .inputs
         .iter()
@@ -87,7 +99,8 @@ pub fn receipt(
         version: 1,
         vault_id: genesis.genesis.vault_id(),
         genesis: hex(&genesis.to_bytes()),
-        changes: chain_changes(mirror, reserved)?,
+        changes,
+        successions,
         intent: read("intent.json")?,
         approvals,
         tx: hex(&serialize(tx)),
@@ -129,24 +142,35 @@ fn logged(
     Ok(LoggedEntry { entry, entries: entries.iter().map(|e| hex(e)).collect(), proofs, head })
 }
 
-/// Changes that moved a chain before an entry, in the order in which they came into force.
-fn chain_changes(mirror: &Mirror, before: u64) -> Result<Vec<String>, Error> {
+/// What governed a reservation: the changes in force by then, in the order in which they came into it,
+/// and the successions among them.
+fn governed(mirror: &Mirror, entry: u64) -> Result<(Vec<String>, Vec<LoggedSuccession>), Error> {
     let mut state = withdrawal::state::State::new(mirror.vault().clone());
-    let mut changes = Vec::new();
-    for bytes in mirror.entries(0)?.iter().take(usize::try_from(before).unwrap_or(usize::MAX)) {
+    let mut changes = BTreeMap::new();
+    let mut successions = Vec::new();
+    // The reservation itself says which heads were accepted before it was judged.
+    let count = usize::try_from(entry).unwrap_or(usize::MAX).saturating_add(1);
+    for bytes in mirror.entries(0)?.iter().take(count) {
         let entry = Entry::from_bytes(bytes).map_err(|e| cannot("log mirror", e))?;
         state.apply(&entry).map_err(|e| cannot("log mirror", e))?;
-        if let Body::Change(change) = entry.body {
-            let chained = !matches!(
-                change.change.kind,
-                ChangeKind::Undo { .. } | ChangeKind::Unfreeze | ChangeKind::Floor { .. }
-            );
-            if chained {
-                changes.push(change);
+        match entry.body {
+            Body::Change(change) => {
+                changes.insert(change.change.digest(), hex(&change.to_bytes()));
             }
+            Body::Recovered(recovered) => {
+                if let Ok(Entry { body: Body::Change(change), .. }) =
+                    Entry::from_bytes(&recovered.bytes)
+                {
+                    changes.insert(change.change.digest(), hex(&change.to_bytes()));
+                }
+            }
+            Body::Succession(succession) => successions.push(LoggedSuccession {
+                record: hex(&succession.to_bytes()),
+                after_changes: u32::try_from(state.chain().len()).unwrap_or(u32::MAX),
+            }),
+            _ => {}
         }
     }
-    let waiting: Vec<Digest> = state.pending().iter().map(|p| p.digest).collect();
-    let in_force = changes.iter().filter(|c| !waiting.contains(&c.change.digest()));
-    Ok(in_force.map(|c| hex(&c.to_bytes())).collect())
+    let chain = state.chain().iter().filter_map(|digest| changes.remove(digest));
+    Ok((chain.collect(), successions))
 }

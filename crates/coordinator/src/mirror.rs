@@ -11,11 +11,16 @@ use withdrawal::entry::Entry;
 use withdrawal::genesis::Vault;
 use withdrawal::protocol::{Request, Response};
 use withdrawal::state::State;
+use withdrawal::succession::key_of_head;
 use withdrawal::wire::Wire as _;
 
 use crate::client::Client;
 use crate::dir::VaultDir;
 use crate::{Error, io};
+
+fn origin(note: &[u8]) -> &[u8] {
+    note.split(|byte| *byte == b'\n').next().unwrap_or_default()
+}
 
 /// The mirror of one vault's log; empty before the first update.
 pub struct Mirror {
@@ -43,8 +48,19 @@ impl Mirror {
     }
 
     fn signed(vault: &Vault, note: &[u8]) -> Result<SignedHead, Error> {
-        let log = vault.log.as_ref().ok_or_else(|| log_error(&"the vault has no log"))?;
-        SignedHead::parse(note, log).map_err(|e| log_error(&e))
+        let first = vault.log.as_ref().ok_or_else(|| log_error(&"the vault has no log"))?;
+        let log = key_of_head(first, note).map_err(|e| log_error(&e))?;
+        SignedHead::parse(note, &log).map_err(|e| log_error(&e))
+    }
+
+    /// Puts the mirror of a log that was succeeded aside, as evidence, and begins a new one.
+    fn set_aside(&mut self) -> Result<(), Error> {
+        let path = self.dir.path().to_owned();
+        let old = path.with_extension(format!("before-{}", self.head.size));
+        std::fs::rename(&path, &old).map_err(io(old.display()))?;
+        self.dir = LogDir::create(&path).map_err(io(path.display()))?;
+        self.head = TreeHead::EMPTY;
+        Ok(())
     }
 
     /// The head of the mirror.
@@ -94,6 +110,11 @@ impl Mirror {
                 return Err(Error::Peer("the cosigner gave no entries".to_owned()));
             };
             let signed = Self::signed(&self.vault, &head)?;
+            if self.note()?.is_some_and(|ours| origin(&ours) != origin(&head)) {
+                self.set_aside()?;
+                fresh.clear();
+                continue;
+            }
             if signed.head().size < self.head.size {
                 let what = format!(
                     "the cosigner shows {} entries, the mirror has {}",
@@ -113,11 +134,29 @@ impl Mirror {
                 return Err(Error::Refused(Code::LogFork, what));
             }
             if !fresh.is_empty() {
+                self.check_name(&fresh, signed.origin())?;
                 self.dir.commit(&append, &head).map_err(io("log mirror"))?;
                 self.head = append.head;
             }
             return Ok(());
         }
+    }
+
+    /// A log under a name of its own shows the succession that gave it.
+    fn check_name(&self, fresh: &[Vec<u8>], name: &str) -> Result<(), Error> {
+        let mut state = State::new(self.vault.clone());
+        let first = self.vault.log.as_ref().map(tlog::VerifierKey::name);
+        if first == Some(name) || self.head.size > 0 {
+            return Ok(());
+        }
+        for bytes in fresh {
+            let entry = Entry::from_bytes(bytes).map_err(|e| log_error(&e))?;
+            state.apply(&entry).map_err(|e| log_error(&e))?;
+        }
+        if state.log().map(tlog::VerifierKey::name) == Some(name) {
+            return Ok(());
+        }
+        Err(Error::Refused(Code::LogFork, "the log has a name that no succession gave".to_owned()))
     }
 
     /// The state that follows from the mirror, with the time of the newest cosigned head that is given.
@@ -129,6 +168,10 @@ impl Mirror {
             state.apply(&entry).map_err(|e| log_error(&e))?;
         }
         if let (Some(note), Some(policy)) = (cosigned, &self.vault.witnesses) {
+            let ours = self.note()?.is_some_and(|ours| origin(&ours) == origin(note));
+            if !ours {
+                return Ok(state);
+            }
             let signed = Self::signed(&self.vault, note)?;
             let head = CosignedHead::check(signed, policy.keys()).map_err(|e| log_error(&e))?;
             let size = head.head().size;

@@ -7,12 +7,16 @@ use withdrawal::facts::AssertedAges;
 use withdrawal::genesis::Vault;
 use withdrawal::protocol::{Appended, Dossier, Request, Response, Status};
 use withdrawal::refusal::SignedRefusal;
+use withdrawal::succession::{Succession, key_of_head};
 
 use crate::Error;
 use crate::client::Client;
 use crate::dir::VaultDir;
 use crate::mirror::Mirror;
 use crate::witnesses::{Answer, Transport, cosign, too_few};
+
+/// Newest entries that are compared with a cosigner's before it serves.
+const COMPARED: u64 = 256;
 
 /// A whole withdrawal as files hold it.
 pub struct Case<'a> {
@@ -86,8 +90,8 @@ impl<'a> Service<'a> {
         if status.serving {
             return self.mirror.update(&mut self.client);
         }
-        if self.mirror.head().size > status.size {
-            self.restore(&status)?;
+        if let Some(from) = self.missing(&status)? {
+            self.restore(from)?;
         }
         if !self.status()?.begun {
             expect_appended(self.client.ask(&Request::Begin)?)?;
@@ -100,10 +104,35 @@ impl<'a> Service<'a> {
         }
     }
 
-    fn restore(&mut self, status: &Status) -> Result<(), Error> {
-        let from = status.size.saturating_sub(1).min(self.mirror.head().size);
-        let entries = self.mirror.entries(from)?;
-        let head = self.fresh_head()?;
+    /// The first entry that the mirror has and the cosigner has not, or has another in its place.
+    fn missing(&mut self, status: &Status) -> Result<Option<u64>, Error> {
+        let size = self.mirror.head().size;
+        let ours = self.mirror.note()?.unwrap_or_default();
+        // A cosigner whose log goes on under another name has left the mirror behind.
+        if size == 0 || origin(&ours) != origin(&status.head) {
+            return Ok(None);
+        }
+        let from = status.size.min(size).saturating_sub(COMPARED);
+        let Response::Entries { entries, .. } = self.client.ask(&Request::Entries { from })? else {
+            return Err(Error::Peer("the cosigner gave no entries".to_owned()));
+        };
+        let mirrored = self.mirror.entries(from)?;
+        let common = entries.iter().zip(&mirrored).take_while(|(a, b)| a == b).count() as u64;
+        let first = if common == 0 { 0 } else { from + common };
+        Ok((first < size).then_some(first))
+    }
+
+    /// Shows the cosigner what it lacks, under the newest head that witnesses cosign or have cosigned.
+    fn restore(&mut self, from: u64) -> Result<(), Error> {
+        let head = match self.fresh_head() {
+            Ok(head) => head,
+            // They may have seen more than the mirror; a head that they cosigned earlier still proves
+            // what is under it.
+            Err(refused) => std::fs::read(self.dir.head_path()).map_err(|_| refused)?,
+        };
+        let size = size_of(&head).unwrap_or(0).min(self.mirror.head().size);
+        let mut entries = self.mirror.entries(from)?;
+        entries.truncate(usize::try_from(size.saturating_sub(from)).unwrap_or(usize::MAX));
         match self.client.ask(&Request::Restore { from, entries, head })? {
             Response::Appended(_) => Ok(()),
             other => Err(unexpected(&other)),
@@ -113,8 +142,9 @@ impl<'a> Service<'a> {
     /// The mirror's head with k cosignatures of this moment.
     pub fn fresh_head(&mut self) -> Result<Vec<u8>, Error> {
         let note = self.mirror.note()?.ok_or_else(|| Error::Peer("no head yet".to_owned()))?;
-        let log = self.vault.log.as_ref().ok_or_else(|| Error::Peer("no log".to_owned()))?;
-        let signed = SignedHead::parse(&note, log).map_err(|e| Error::Peer(e.to_string()))?;
+        let first = self.vault.log.as_ref().ok_or_else(|| Error::Peer("no log".to_owned()))?;
+        let log = key_of_head(first, &note).map_err(Error::Peer)?;
+        let signed = SignedHead::parse(&note, &log).map_err(|e| Error::Peer(e.to_string()))?;
         let log = std::sync::Mutex::new(self.mirror.log());
         // A witness may claim any size: beyond our end there is nothing to prove.
         let prove = |old: u64| log.lock().ok().and_then(|log| log.prove_consistency(old).ok());
@@ -184,6 +214,30 @@ impl<'a> Service<'a> {
         Ok(())
     }
 
+    /// How many entries the cosigner has from before this run: what a backup holds.
+    pub fn kept(&mut self) -> Result<u64, Error> {
+        Ok(self.status()?.kept)
+    }
+
+    /// Sends a succession that its quorum has signed. `true` when witnesses follow the new log already.
+    pub fn succeed(
+        &mut self,
+        succession: &Succession,
+    ) -> Result<Result<(Appended, bool), Box<SignedRefusal>>, Error> {
+        match self.client.ask(&Request::Succeed(Box::new(succession.clone())))? {
+            Response::Appended(appended) => {
+                self.mirror.update(&mut self.client)?;
+                let note = self.fresh_head();
+                let followed = note.is_ok_and(|note| {
+                    matches!(self.client.ask(&Request::Head { note }), Ok(Response::Done))
+                });
+                Ok(Ok((appended, followed)))
+            }
+            Response::Refused(refusal) => Ok(Err(refusal)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Sends a change that its quorum has signed, and has it witnessed.
     pub fn change(
         &mut self,
@@ -205,6 +259,14 @@ impl<'a> Service<'a> {
             other => Err(unexpected(&other)),
         }
     }
+}
+
+fn origin(note: &[u8]) -> &[u8] {
+    note.split(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
+fn size_of(note: &[u8]) -> Option<u64> {
+    std::str::from_utf8(note).ok()?.lines().nth(1)?.parse().ok()
 }
 
 fn is_stale(answer: &Response) -> bool {

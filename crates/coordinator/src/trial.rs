@@ -5,11 +5,12 @@ use bitcoin::hashes::Hash as _;
 use bitcoin::transaction::Version;
 use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness};
 use ring::rand::{SecureRandom, SystemRandom};
+use tlog::TreeHead;
 use withdrawal::approval::{Approval, Decision};
 use withdrawal::author::{Signatory, SoftwarePasskey, Subject};
 use withdrawal::change::{Change, ChangeKind, SignedChange};
 use withdrawal::digest::Digest;
-use withdrawal::genesis::{AllowedAddress, CosignerKeys, Genesis, SignedGenesis};
+use withdrawal::genesis::{AllowedAddress, CosignerKeys, Genesis, SignedGenesis, Vault};
 use withdrawal::intent::{Draft, Kind};
 use withdrawal::keys::SecretKey;
 use withdrawal::network::Network;
@@ -18,6 +19,7 @@ use withdrawal::policy::Policy;
 use withdrawal::script::{VaultAddress, VaultScript};
 use withdrawal::sign::AccountKey;
 use withdrawal::state::State;
+use withdrawal::succession::{Declaration, Succession, successor};
 use withdrawal::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -97,7 +99,7 @@ impl TrialPerson {
         let subject = Subject {
             vault_id: state.vault().id,
             spend_digest: spend,
-            heads: *state.heads(),
+            heads: state.heads(),
             not_after,
         };
         let signed = self.signatory().decide(&subject, decision, &SystemRandom::new());
@@ -275,6 +277,7 @@ impl Trial {
             vault_id: state.vault().id,
             previous: state.head_for(&kind),
             kind,
+            not_after: state.now().map_or(Timestamp::default(), |now| now.low.plus(7 * 86_400)),
             nonce: random()?,
         };
         let (digest, review) = (change.digest(), change.review_digest());
@@ -284,6 +287,33 @@ impl Trial {
             signatures.push(signature.ok_or_else(|| no("change"))?);
         }
         Ok(SignedChange { change, signatures })
+    }
+
+    /// A succession of a backup of `backup_size` entries, signed by some people.
+    pub fn succession(
+        vault: &Vault,
+        old: TreeHead,
+        backup_size: u64,
+        released: Vec<Digest>,
+        signers: &[&TrialPerson],
+    ) -> Result<Succession, Error> {
+        let first = vault.log.as_ref().ok_or_else(|| no("log"))?;
+        let declaration = Declaration {
+            vault_id: vault.id,
+            new_log: successor(first, &random()?).map_err(|_| no("log"))?.to_string(),
+            old_size: old.size,
+            old_root: old.root.0,
+            backup_size,
+            released,
+            nonce: random()?,
+        };
+        let (digest, review) = (declaration.digest(), declaration.review_digest());
+        let mut signatures = Vec::new();
+        for person in signers {
+            let signature = person.signatory().sign_change(&digest, &review, &SystemRandom::new());
+            signatures.push(signature.ok_or_else(|| no("succession"))?);
+        }
+        Ok(Succession { declaration, signatures })
     }
 }
 

@@ -12,6 +12,9 @@ pub trait Transport: Sync {
     fn post(&self, url: &str, body: &[u8]) -> Result<(u16, Vec<u8>), String>;
 }
 
+/// Lines of a witness's answer that are looked at.
+const LINES_MAX: usize = 16;
+
 /// What one witness said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -48,12 +51,16 @@ pub fn cosign(
         let name = witness.key.name().to_owned();
         let answer = match outcome {
             Ok(lines) => {
-                // A line that does not verify would spoil the whole head: it is tried alone first.
-                let mut trial = signed.clone();
-                let good = trial.add_lines(&lines).is_ok()
-                    && CosignedHead::check(trial, std::slice::from_ref(&witness.key))
-                        .is_ok_and(|h| h.cosignatures().len() == 1);
-                if good && result.add_lines(&lines).is_ok() {
+                // Only a line of this witness that verifies is taken: anything else in its answer, a
+                // bad line in another's name for one, would spoil the whole head.
+                let good =
+                    lines.split_inclusive(|byte| *byte == b'\n').take(LINES_MAX).find(|line| {
+                        let mut trial = signed.clone();
+                        trial.add_lines(line).is_ok()
+                            && CosignedHead::check(trial, std::slice::from_ref(&witness.key))
+                                .is_ok_and(|h| h.cosignatures().len() == 1)
+                    });
+                if good.is_some_and(|line| result.add_lines(line).is_ok()) {
                     Answer::Cosigned
                 } else {
                     Answer::Failed("its cosignature does not verify".to_owned())

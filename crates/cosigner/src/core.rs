@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tlog::dir::LogDir;
+use tlog::dir::{LogDir, is_sync_failure};
 use tlog::log::{Log, LogError};
 use tlog::{LogSigner, SignedHead, TreeHead};
 use withdrawal::act::{OBJECT_BYTES_MAX, SignedAct};
@@ -19,7 +19,7 @@ use withdrawal::entry::{Body, Entry};
 use withdrawal::genesis::Vault;
 use withdrawal::keys::SecretKey;
 use withdrawal::protocol::{Acknowledgement, Appended, Request, Response, Status};
-use withdrawal::refusal::Refusal;
+use withdrawal::refusal::{Refusal, SignedRefusal};
 use withdrawal::sign::AccountKey;
 use withdrawal::state::State;
 use withdrawal::wire::Wire as _;
@@ -93,16 +93,22 @@ pub struct Core {
     identity: SecretKey,
     pub(crate) log: LogDir,
     pub(crate) head: TreeHead,
-    note: Vec<u8>,
+    pub(crate) note: Vec<u8>,
     pub(crate) state: State,
     store: Store,
     random: SystemRandom,
     pub(crate) phase: Phase,
+    /// Notes of the heads accepted since the last entry, as the store keeps them.
+    sights: Vec<Vec<u8>>,
     /// Size and moment of each head signed in the last ten minutes of this run.
     heads_signed: VecDeque<(u64, Instant)>,
+    /// Entry of this run's newest tick.
+    ticked: Option<u64>,
     queue: Queue,
     /// A write failed: what is on disk is read again before anything else.
-    doubtful: bool,
+    pub(crate) doubtful: bool,
+    /// A sync failed: this run decides nothing any more.
+    stopped: bool,
 }
 
 impl Core {
@@ -113,35 +119,63 @@ impl Core {
         let signer = secrets.log().ok_or_else(|| broken("log key"))?;
         let account = secrets.account().ok_or_else(|| broken("account key"))?;
         let log = LogDir::open(&dir.join(LOG_DIR))?;
-        let (head, note, mut state) = read_log(&log, &signer)?;
+        let read = read_log(&log, &signer)?;
         let store = Store::open(&dir.join(STORE_FILE))?;
-        for sight in store.sights()? {
-            // Heads of the time before the last entry, or beyond a log that was restored, tell nothing.
-            let _ = state.accept(sight.size, sight.now);
-        }
+        let state = read.state;
         let vault = state.vault().clone();
         let bound = std::fs::read_to_string(dir.join(VAULT_FILE))?;
         if bound.trim() != vault.id.to_string() || vault.genesis.cosigner != secrets.public() {
             return Err(broken("log, keys and vault do not belong together"));
         }
         let reader = crate::decoders::check_vault(&vault).map_err(CoreError::Broken)?;
-        Ok(Self {
+        let mut core = Self {
             reader,
             account,
-            signer,
+            signer: read.signer,
             identity: secrets.identity(),
             log,
-            head,
-            note,
+            head: read.head,
+            note: read.note,
             state,
             store,
             random: SystemRandom::new(),
             phase: Phase::Shut,
+            sights: Vec::new(),
             heads_signed: VecDeque::new(),
+            ticked: None,
             queue: Queue::default(),
             doubtful: false,
+            stopped: false,
             vault,
-        })
+        };
+        core.see_again()?;
+        Ok(core)
+    }
+
+    /// Accepts again what was accepted since the log's last entry. The notes are checked as when they
+    /// came: what lies in the store is nobody's word.
+    fn see_again(&mut self) -> Result<(), CoreError> {
+        self.sights.clear();
+        for note in self.store.sights(self.head.size)? {
+            if let Ok(accepted) = self.check_head(&note)
+                && self.state.accept(accepted.size(), accepted.now()).is_ok()
+            {
+                self.sights.push(note);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets heads accepted before the log was put in another's place.
+    pub(crate) fn forget_sights(&mut self) {
+        self.sights.clear();
+        self.ticked = None;
+        self.heads_signed.clear();
+    }
+
+    /// Whether storage failed in a way that only a new start can judge.
+    pub const fn stopped(&self) -> bool {
+        self.stopped
     }
 
     /// The queue of acts, for the second socket.
@@ -160,12 +194,16 @@ impl Core {
     }
 
     /// The refusals kept.
-    pub fn refusals(&self) -> Result<Vec<withdrawal::refusal::SignedRefusal>, CoreError> {
+    pub fn refusals(&self) -> Result<Vec<SignedRefusal>, CoreError> {
         Ok(self.store.refusals()?)
     }
 
     /// Answers one request. Errors become answers; nothing here ends the process.
     pub fn answer(&mut self, request: Request) -> Response {
+        if self.stopped {
+            let what = "storage failed in this run; nothing more is decided until a new start";
+            return Response::Failed { what: what.to_owned() };
+        }
         if self.doubtful
             && let Err(error) = self.read_again()
         {
@@ -183,30 +221,29 @@ impl Core {
             Request::Tick => self.tick(),
             Request::Act(act) => self.act(*act),
             Request::Consistency { old, new } => self.consistency(old, new),
-            Request::Succeed(_) => Err(CoreError::Refused(
-                Code::StateRollback,
-                "a succession is applied to a new cosigner directory, by `succession apply`"
-                    .to_owned(),
-            )),
+            Request::Succeed(succession) => self.succeed(*succession),
+            Request::Recover(recovered) => self.recover(*recovered),
         };
         answer.unwrap_or_else(|error| match error {
             CoreError::Refused(code, what) => {
                 self.refuse(None, None, vec![Violation::new(code, what)])
             }
             CoreError::Malformed(what) => Response::Malformed { what },
-            other => {
-                self.doubtful = true;
-                Response::Failed { what: other.to_string() }
+            CoreError::Io(error) | CoreError::Log(LogError::Io(error))
+                if is_sync_failure(&error) =>
+            {
+                self.stopped = true;
+                Response::Failed { what: error.to_string() }
             }
+            other => Response::Failed { what: other.to_string() },
         })
     }
 
     fn read_again(&mut self) -> Result<(), CoreError> {
-        let (head, note, mut state) = read_log(&self.log, &self.signer)?;
-        for sight in self.store.sights()? {
-            let _ = state.accept(sight.size, sight.now);
-        }
-        (self.head, self.note, self.state) = (head, note, state);
+        let read = read_log(&self.log, &self.signer)?;
+        (self.head, self.note, self.state) = (read.head, read.note, read.state);
+        self.signer = read.signer;
+        self.see_again()?;
         self.doubtful = false;
         Ok(())
     }
@@ -215,6 +252,10 @@ impl Core {
         Response::Status(Status {
             vault_id: self.vault.id,
             size: self.head.size,
+            kept: match self.phase {
+                Phase::Begun(start) => start,
+                Phase::Shut | Phase::Serving => self.head.size,
+            },
             head: self.note.clone(),
             begun: self.phase != Phase::Shut,
             serving: self.phase == Phase::Serving,
@@ -222,7 +263,8 @@ impl Core {
     }
 
     fn entries(&self, from: u64) -> Result<Response, CoreError> {
-        let to = self.head.size.min(from.saturating_add(ENTRIES_MAX)).max(from);
+        let from = from.min(self.head.size);
+        let to = self.head.size.min(from.saturating_add(ENTRIES_MAX));
         let entries = Log::at(&self.log, self.head).entries(from, to)?;
         Ok(Response::Entries { entries, head: self.note.clone() })
     }
@@ -269,6 +311,7 @@ impl Core {
         self.note = signed.to_note();
         self.log.commit(&append, &self.note)?;
         self.head = append.head;
+        self.sights.clear();
         self.heads_signed.retain(|(_, at)| at.elapsed() <= FRESH);
         self.heads_signed.push_back((self.head.size, Instant::now()));
         self.doubtful = false;
@@ -279,18 +322,18 @@ impl Core {
 
     /// Takes a head with cosignatures: time goes on, and a `start` under it opens the cosigner.
     pub(crate) fn take_head(&mut self, note: &[u8]) -> Result<Accepted, CoreError> {
-        let (Some(log), Some(policy)) = (&self.vault.log, &self.vault.witnesses) else {
-            return Err(CoreError::Broken("a vault without witnesses".to_owned()));
-        };
-        let before = self.state.unlogged().len();
-        let view = Log::at(&self.log, self.head);
-        let accepted = Accepted::check(note, log, policy, |size| view.root_at(size).ok())
-            .map_err(|v| CoreError::Refused(v.code, v.detail))?;
+        let accepted = self.check_head(note)?;
+        let before = self.state.unlogged().to_vec();
         self.state
             .accept(accepted.size(), accepted.now())
             .map_err(|v| CoreError::Refused(v.code, v.detail))?;
-        if self.state.unlogged().len() > before {
-            self.store.keep_sights(self.state.unlogged())?;
+        let after = self.state.unlogged();
+        if after != before {
+            if after.len() == before.len() {
+                self.sights.pop();
+            }
+            self.sights.push(accepted.head().signed().to_note());
+            self.store.keep_sights(self.head.size, &self.sights)?;
         }
         if let Phase::Begun(start) = self.phase
             && accepted.size() > start
@@ -298,6 +341,16 @@ impl Core {
             self.phase = Phase::Serving;
         }
         Ok(accepted)
+    }
+
+    /// Checks a head with cosignatures against this log; nothing is accepted yet.
+    fn check_head(&self, note: &[u8]) -> Result<Accepted, CoreError> {
+        let (Some(log), Some(policy)) = (self.state.log(), &self.vault.witnesses) else {
+            return Err(CoreError::Broken("a vault without witnesses".to_owned()));
+        };
+        let view = Log::at(&self.log, self.head);
+        Accepted::check(note, log, policy, |size| view.root_at(size).ok())
+            .map_err(|v| CoreError::Refused(v.code, v.detail))
     }
 
     /// Whether a head was signed so long ago, by our own timer, that it shows no present time. A head
@@ -321,23 +374,35 @@ impl Core {
         spend: Option<Digest>,
         violations: Vec<Violation>,
     ) -> Response {
-        let observed = self.state.accepted();
-        let refusal = Refusal { vault_id: self.vault.id, intent, spend, violations, observed };
-        let signed = refusal.sign(&self.identity);
+        let signed = self.refusal(intent, spend, violations);
         // A full list drops refusals, never requests: failing to keep one changes no answer.
         let _ = self.store.keep(&signed);
         Response::Refused(Box::new(signed))
     }
 
+    pub(crate) fn refusal(
+        &self,
+        intent: Option<Digest>,
+        spend: Option<Digest>,
+        violations: Vec<Violation>,
+    ) -> SignedRefusal {
+        let observed = self.state.accepted();
+        let refusal = Refusal { vault_id: self.vault.id, intent, spend, violations, observed };
+        refusal.sign(&self.identity)
+    }
+
     fn tick(&mut self) -> Result<Response, CoreError> {
         self.must_serve()?;
-        let last = self.heads_signed.back();
-        if last.is_some_and(|(_, at)| at.elapsed() < Duration::from_millis(200)) {
-            let what = "a head was signed this very moment".to_owned();
+        // One unwitnessed tick is enough: time is nobody's means to fill the log.
+        let seen = self.state.accepted().map_or(0, |sight| sight.size);
+        if self.ticked.is_some_and(|tick| seen <= tick) {
+            let what = "the last tick is not witnessed yet".to_owned();
             return Err(CoreError::Refused(Code::Budget, what));
         }
         let salt = self.salt()?;
-        self.append(vec![Body::Tick { salt }]).map(Response::Appended)
+        let appended = self.append(vec![Body::Tick { salt }])?;
+        self.ticked = Some(appended.entry);
+        Ok(Response::Appended(appended))
     }
 
     fn change(&mut self, change: SignedChange) -> Result<Response, CoreError> {
@@ -345,6 +410,10 @@ impl Core {
         self.empty_queue();
         if change.to_bytes().len() > OBJECT_BYTES_MAX {
             return Err(CoreError::Malformed("change is over 16 KiB".to_owned()));
+        }
+        // Shown again it is not entered again, whatever stands under it now.
+        if let Some(entry) = self.state.change_entry(&change.change.digest()) {
+            return Ok(Response::Appended(Appended { entry, head: self.note() }));
         }
         if let Err(violation) = self.state.judge_change(&change) {
             return Ok(self.refuse(None, None, vec![violation]));
@@ -358,7 +427,13 @@ impl Core {
             return Err(CoreError::Malformed("act is over 16 KiB".to_owned()));
         }
         if let Err(violation) = self.state.judge_act(&act) {
-            return Ok(self.refuse(None, None, vec![violation]));
+            // A stranger's bytes leave nothing behind, not even a refusal in the list.
+            let stranger = matches!(violation.code, Code::NotEntitled | Code::DigestMismatch);
+            let refusal = self.refusal(None, None, vec![violation]);
+            if !stranger {
+                let _ = self.store.keep(&refusal);
+            }
+            return Ok(Response::Refused(Box::new(refusal)));
         }
         let digest = act.act.digest();
         let known = self.state.acts().iter().find(|a| a.digest == digest).map(|a| a.entry);
@@ -385,13 +460,14 @@ impl Core {
     }
 
     /// Takes everything that waits on the second socket: before every decision.
+    ///
+    /// What arrives while it works waits for the next decision, so that no flood keeps one away.
     pub fn empty_queue(&mut self) {
-        loop {
-            let next = match self.queue.lock() {
-                Ok(mut queue) => queue.pop_front(),
-                Err(_) => None,
-            };
-            let Some((act, answer_to)) = next else { return };
+        let waiting = match self.queue.lock() {
+            Ok(mut queue) => std::mem::take(&mut *queue),
+            Err(_) => return,
+        };
+        for (act, answer_to) in waiting {
             let answer = self.answer(Request::Act(Box::new(act)));
             // The author may have gone; the act is in force all the same.
             let _ = answer_to.send(answer);
@@ -399,13 +475,23 @@ impl Core {
     }
 }
 
+/// What a whole log gives.
+pub(crate) struct ReadLog {
+    pub head: TreeHead,
+    pub note: Vec<u8>,
+    pub state: State,
+    /// Signs under the log's present name.
+    pub signer: LogSigner,
+}
+
 /// Reads a whole log: every entry, from genesis on.
-pub(crate) fn read_log(
-    log: &LogDir,
-    signer: &LogSigner,
-) -> Result<(TreeHead, Vec<u8>, State), CoreError> {
+pub(crate) fn read_log(log: &LogDir, signer: &LogSigner) -> Result<ReadLog, CoreError> {
     let broken = |what: String| CoreError::Broken(what);
     let note = log.head_note()?.ok_or_else(|| broken("the log has no head".to_owned()))?;
+    // A succession gives the log another name; that it did is checked below.
+    let origin = note.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let origin = std::str::from_utf8(origin).map_err(|e| broken(e.to_string()))?.to_owned();
+    let signer = signer.renamed(&origin).map_err(|e| broken(e.to_string()))?;
     let signed = SignedHead::parse(&note, signer.verifier()).map_err(|e| broken(e.to_string()))?;
     let head = *signed.head();
     let view = Log::at(log, head);
@@ -426,7 +512,10 @@ pub(crate) fn read_log(
         }
     }
     let state = state.ok_or_else(|| broken("the log is empty".to_owned()))?;
-    Ok((head, note, state))
+    if state.log() != Some(signer.verifier()) {
+        return Err(broken(format!("the log's name `{origin}` is not the one that it declares")));
+    }
+    Ok(ReadLog { head, note, state, signer })
 }
 
 pub(crate) fn first_state(entry: &Entry) -> Result<State, CoreError> {

@@ -31,8 +31,10 @@ impl Core {
             Ok(witnessed) => witnessed,
             Err(violation) => return refuse(self, Some(violation)),
         };
-        let disagree = judgement.verdict.has(Code::DecoderDisagree);
-        if (judgement.verdict.outcome() != Outcome::Allow && !witnessed.repeats()) || disagree {
+        // A signature is given again whatever the rules say by now, but never for other bytes.
+        let unsound = judgement.verdict.has(Code::DecoderDisagree)
+            || !judgement.inspection.violations.is_empty();
+        if (judgement.verdict.outcome() != Outcome::Allow && !witnessed.repeats()) || unsound {
             return refuse(self, None);
         }
         if self.is_stale(accepted.size()) && !witnessed.repeats() {

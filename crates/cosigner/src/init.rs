@@ -62,15 +62,16 @@ pub fn init(dir: &Path, genesis: &[u8], passphrase: &[u8]) -> Result<Digest, Cor
             format!("these keys serve vault {} for ever", other.trim()),
         );
     }
-    // A crash behind this line leaves keys bound to a vault without a log: they are spent, no coin is.
-    write_synced(&bound, format!("{}\n", vault.id).as_bytes())?;
-    sync_dir(dir)?;
+    // Everything that can fail for what the record is has been tried before the keys are bound to it.
     let log = LogDir::create(&dir.join(LOG_DIR))?;
     let entry = Entry::new(Vec::new(), Body::Genesis(Box::new(signed)));
     let append = Log::at(&log, TreeHead::EMPTY).append(0, &[entry.to_bytes()])?;
     let signer = secrets.log().ok_or_else(|| io::Error::other("log key"))?;
     let head =
         SignedHead::sign(append.head, &signer).map_err(|e| CoreError::Broken(e.to_string()))?;
+    // A crash behind this line leaves keys bound to a vault without a log: they are spent, no coin is.
+    write_synced(&bound, format!("{}\n", vault.id).as_bytes())?;
+    sync_dir(dir)?;
     log.commit(&append, &head.to_note())?;
     Store::create(&dir.join(STORE_FILE))?;
     Ok(vault.id)

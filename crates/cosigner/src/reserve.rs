@@ -43,6 +43,10 @@ impl Core {
         else {
             return Ok(judgement);
         };
+        if judgement.inspection.violations.iter().any(|v| v.code == Code::TxLimits) {
+            // Refused for its size: nothing more is spent on it.
+            return Ok(judgement);
+        }
         match reader::read(&dossier.psbt, &self.reader) {
             Err(error) => {
                 // Where the first decoder found faults too, its codes say more.

@@ -3,15 +3,14 @@
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
-use withdrawal::entry::Sight;
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use withdrawal::refusal::SignedRefusal;
 use withdrawal::wire::Wire;
 
 const REFUSALS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("refusals");
 
-/// Heads accepted since the log's last entry: they are said in the next one. Losing them makes things
-/// younger than they are, which is the safe way.
+/// Notes of the heads accepted since the log's last entry, under the log's size: they are said in the
+/// next one. Losing them makes things younger than they are, which is the safe way.
 const SIGHTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("sights");
 
 /// Most refusals that are kept; the oldest go first.
@@ -40,12 +39,21 @@ impl Store {
         Ok(Self(db))
     }
 
-    /// Opens the store; nothing in it is needed to decide, so a lost one is made anew.
+    /// Opens the store; nothing in it is needed to decide, so a lost one is made anew, and a damaged
+    /// one is put aside first.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        if path.exists() {
-            Database::open(path).map(Self).map_err(failed)
-        } else {
-            Self::create(path)
+        if !path.exists() {
+            return Self::create(path);
+        }
+        match Database::open(path) {
+            Ok(db) => Ok(Self(db)),
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                Err(failed("another process has it open; a cosigner runs once"))
+            }
+            Err(_) => {
+                std::fs::rename(path, path.with_extension("damaged")).map_err(failed)?;
+                Self::create(path)
+            }
         }
     }
 
@@ -65,21 +73,23 @@ impl Store {
     }
 
     /// Keeps the heads accepted since the last entry.
-    pub fn keep_sights(&self, sights: &[Sight]) -> Result<(), StoreError> {
+    pub fn keep_sights(&self, size: u64, notes: &[Vec<u8>]) -> Result<(), StoreError> {
         let write = self.0.begin_write().map_err(failed)?;
         {
             let mut table = write.open_table(SIGHTS).map_err(failed)?;
-            table.insert(0, sights.to_vec().to_bytes().as_slice()).map_err(failed)?;
+            table.retain(|key, _| key == size).map_err(failed)?;
+            table.insert(size, notes.to_vec().to_bytes().as_slice()).map_err(failed)?;
         }
         write.commit().map_err(failed)
     }
 
-    /// The heads accepted since the last entry, as far as they are known.
-    pub fn sights(&self) -> Result<Vec<Sight>, StoreError> {
+    /// Notes of the heads accepted since a log of this size got its last entry, as far as they are
+    /// known.
+    pub fn sights(&self, size: u64) -> Result<Vec<Vec<u8>>, StoreError> {
         let read = self.0.begin_read().map_err(failed)?;
         let table = read.open_table(SIGHTS).map_err(failed)?;
-        match table.get(0).map_err(failed)? {
-            Some(bytes) => Vec::<Sight>::from_bytes(bytes.value()).map_err(failed),
+        match table.get(size).map_err(failed)? {
+            Some(bytes) => Vec::<Vec<u8>>::from_bytes(bytes.value()).map_err(failed),
             None => Ok(Vec::new()),
         }
     }

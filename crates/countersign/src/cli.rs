@@ -1,9 +1,15 @@
 //! The command line: nouns, then verbs. `docs/cli.md` walks through it once from `vault new` to `verify`.
 
+mod governance;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use withdrawal::network::Network;
+
+pub use governance::{
+    Act, ActOn, Allowlist, Change, Collective, Policy, Propose, Roster, Signing, Succession, Undo,
+};
 
 const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \
 3 refused, held, not in force, not verified or not anchored.\ndocs/cli.md walks through one withdrawal.";
@@ -68,9 +74,9 @@ pub enum Command {
     Veto(ActOn),
     /// Stop the vault, alone and at once
     Freeze(Act),
-    /// Start a frozen vault again; takes a governance quorum
-    Unfreeze(Propose),
-    /// Undo a one-person act; takes a governance quorum
+    /// Start a frozen vault again; takes a governance quorum, one person after the other
+    Unfreeze(Collective),
+    /// Undo a one-person act; takes a governance quorum, one person after the other
     Undo(Undo),
     /// Ask for a withdrawal, or give one up
     #[command(subcommand)]
@@ -98,6 +104,9 @@ pub enum Command {
     /// The log
     #[command(subcommand)]
     Log(Log),
+    /// Go on with a new log, after the bytes of the old one are lost or withheld
+    #[command(subcommand)]
+    Succession(Succession),
     /// Verify a receipt, offline
     Verify(Verify),
 }
@@ -298,10 +307,15 @@ pub enum Genesis {
     /// Read the whole record, then sign it
     Sign {
         dir: PathBuf,
+        /// Who signs, as named in the record
         #[arg(long)]
         person: String,
+        /// That person's review key
         #[arg(long)]
         review_key: PathBuf,
+        /// Don't ask at the terminal whether the words were compared
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -309,158 +323,21 @@ pub enum Genesis {
 pub enum Coins {
     /// Look the coins up on a node
     Sync {
+        /// The vault's directory
         #[arg(long)]
         vault: PathBuf,
+        /// The node's RPC URL, as http://user:password@127.0.0.1:8332
         #[arg(long)]
         node: String,
+        /// Addresses of each branch to look at; by default those in use and well beyond
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_001))]
+        depth: Option<u32>,
     },
     /// Take the coins from a file
     Import {
         #[arg(long)]
         vault: PathBuf,
         file: PathBuf,
-    },
-}
-
-#[derive(Args)]
-pub struct Act {
-    /// The vault's directory
-    #[arg(long)]
-    pub vault: PathBuf,
-    /// Who acts, as named in the roster
-    #[arg(long)]
-    pub person: String,
-    /// That person's review key
-    #[arg(long)]
-    pub review_key: PathBuf,
-    /// The cosigner's second socket; by default DIR/submit.sock
-    #[arg(long)]
-    pub submit_socket: Option<PathBuf>,
-    /// Also keep the signed act here
-    #[arg(long)]
-    pub out: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub struct ActOn {
-    #[command(flatten)]
-    pub act: Act,
-    /// The intent
-    #[arg(long)]
-    pub intent: PathBuf,
-}
-
-#[derive(Args)]
-#[group(id = "proposal")]
-pub struct Propose {
-    #[arg(long)]
-    pub vault: PathBuf,
-    /// Where the unsigned change goes; `change sign` and `change apply` follow
-    #[arg(long)]
-    pub out: PathBuf,
-}
-
-#[derive(Args)]
-pub struct Undo {
-    #[command(flatten)]
-    pub propose: Propose,
-    /// Digest of the act, as `log show` prints it
-    #[arg(long)]
-    pub act: String,
-    /// Suspend who did it
-    #[arg(long)]
-    pub suspend: bool,
-}
-
-#[derive(Subcommand)]
-pub enum Roster {
-    /// Propose people who come or go
-    Propose {
-        #[command(flatten)]
-        propose: Propose,
-        /// Enrolment record of someone who comes
-        #[arg(long)]
-        add: Vec<PathBuf>,
-        /// Who goes
-        #[arg(long)]
-        remove: Vec<String>,
-        /// Requester who comes, as KEYFILE or KEYFILE=PERSON
-        #[arg(long)]
-        add_requester: Vec<String>,
-        /// Name of a requester who goes
-        #[arg(long)]
-        remove_requester: Vec<String>,
-    },
-    /// A person's credentials count no more, at once
-    Revoke {
-        #[command(flatten)]
-        act: Act,
-        /// Whose
-        who: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum Policy {
-    /// Parse a policy file and say what it allows
-    Check { file: PathBuf },
-    /// Propose a new policy
-    Propose {
-        #[command(flatten)]
-        propose: Propose,
-        #[arg(long)]
-        policy: PathBuf,
-    },
-    /// Lower one number, at once
-    Tighten {
-        #[command(flatten)]
-        act: Act,
-        /// NAME=NUMBER, as limits.tx_max_sat=5000000; also window_max_sat, window_max_count and
-        /// share_of_vault_max_ppm of limits, fee.max_sat, fee.max_rate_sat_vb, new_address.cap_sat
-        #[arg(long)]
-        set: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum Allowlist {
-    /// Propose addresses that come or go
-    Propose {
-        #[command(flatten)]
-        propose: Propose,
-        /// ADDRESS=LABEL
-        #[arg(long)]
-        add: Vec<String>,
-        #[arg(long)]
-        remove: Vec<String>,
-    },
-    /// An address is paid no more, at once
-    Remove {
-        #[command(flatten)]
-        act: Act,
-        address: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum Change {
-    /// Sign a proposed change with passkey and review key
-    Sign {
-        change: PathBuf,
-        #[arg(long)]
-        person: String,
-        #[arg(long)]
-        review_key: PathBuf,
-        #[arg(long)]
-        passkey: PathBuf,
-    },
-    /// Hand a signed change to the cosigner
-    Apply {
-        change: PathBuf,
-        #[arg(long)]
-        vault: PathBuf,
-        #[arg(long)]
-        cosigner: Option<PathBuf>,
     },
 }
 
@@ -517,7 +394,7 @@ pub enum Psbt {
         #[arg(long)]
         intent: PathBuf,
         /// Satoshi per virtual byte
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         fee_rate: u64,
         /// Spend exactly these coins, as TXID:VOUT
         #[arg(long)]
@@ -532,7 +409,7 @@ pub enum Psbt {
         #[arg(long)]
         psbt: PathBuf,
         /// Satoshi per virtual byte
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         fee_rate: u64,
         #[arg(long)]
         out: PathBuf,
@@ -584,12 +461,9 @@ pub struct Review {
 pub struct Approve {
     #[command(flatten)]
     pub subject: Subject,
-    #[arg(long)]
-    pub person: String,
-    #[arg(long)]
-    pub review_key: PathBuf,
-    #[arg(long)]
-    pub passkey: PathBuf,
+    #[command(flatten)]
+    pub signing: Signing,
+    /// Where the approval goes
     #[arg(long)]
     pub out: PathBuf,
     /// Where a reject goes at once: the cosigner's second socket, by default DIR/submit.sock
@@ -654,11 +528,22 @@ pub enum Witness {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Trust a log, by the cosigner's public parts or a file with its verifier key
+    /// Trust a log, by the cosigner's public parts, a file with its verifier key, or a succession
+    /// that moves a log trusted already: the old one is then cosigned no more
     Trust {
+        /// The witness's directory
         dir: PathBuf,
+        /// The file
         #[arg(long)]
         log: PathBuf,
+        /// Don't ask at the terminal whether a succession's words were heard
+        #[arg(long)]
+        yes: bool,
+    },
+    /// The logs that it follows, with their newest heads as SIZE:ROOT
+    Show {
+        /// The witness's directory
+        dir: PathBuf,
     },
     /// Serve
     Run {
@@ -682,7 +567,30 @@ pub enum Log {
         head: Option<PathBuf>,
     },
     /// List its entries
-    Show { dir: PathBuf },
+    Show {
+        /// A vault's, a cosigner's or a log's directory
+        dir: PathBuf,
+    },
+    /// Bring a vault's copy of the log up to date, and have its head witnessed
+    Sync {
+        /// The vault's directory
+        #[arg(long)]
+        vault: PathBuf,
+        /// The cosigner's socket; by default DIR/cosigner.sock
+        #[arg(long)]
+        cosigner: Option<PathBuf>,
+    },
+    /// Take one entry out with its proof, for `succession hand-in`
+    Extract {
+        /// A vault's, a cosigner's or a log's directory
+        dir: PathBuf,
+        /// Its number
+        #[arg(long)]
+        entry: u64,
+        /// Where it goes
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 #[derive(Args)]

@@ -85,6 +85,8 @@ impl Fail {
             println!("{error}");
             return;
         }
+        let clean = crate::show::clean;
+        let (file, at, detail) = (clean(file), clean(at), clean(detail));
         match self {
             Self::Malformed { .. } if at.is_empty() => eprintln!("countersign: {file}: {detail}"),
             Self::Malformed { .. } => eprintln!("countersign: {file}: {at}: {detail}"),

@@ -1,14 +1,14 @@
 //! The small files that commands read and write: keys, signed objects, PSBTs. Nothing is overwritten
 //! without `--force`, and secrets are readable by their owner only.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use withdrawal::approval::Approval;
 use withdrawal::author::SoftwarePasskey;
-use withdrawal::digest::{hex, unhex};
+use withdrawal::digest::{Digest, hex, unhex};
 use withdrawal::keys::SecretKey;
 use withdrawal::network::Network;
 use withdrawal::sign::AccountKey;
@@ -30,11 +30,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Fail> {
         std::io::ErrorKind::NotFound => Fail::malformed(path.display(), "", "no such file"),
         _ => Fail::failed(format!("{}: {e}", path.display())),
     };
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(Fail::malformed(path.display(), "", format!("{length} bytes are too many")));
+    // What something says of its length is not believed: a pipe or a device says 0.
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let detail = format!("more than {FILE_BYTES_MAX} bytes are too many");
+        return Err(Fail::malformed(path.display(), "", detail));
     }
-    std::fs::read(path).map_err(failed)
+    Ok(bytes)
 }
 
 /// Writes a file; `secret` ones for their owner only.
@@ -45,20 +49,51 @@ pub fn write(path: &Path, content: &[u8], force: Force, secret: bool) -> Result<
         }
         _ => Fail::failed(format!("{}: {e}", path.display())),
     };
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
+    // What is replaced is replaced whole: the new file lies beside it until it is durable.
+    let target = if force.0 { beside(path) } else { path.to_owned() };
     if force.0 {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
+        match std::fs::remove_file(&target) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
     }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(if secret { 0o600 } else { 0o644 });
     }
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)
+    let mut file = options.open(&target).map_err(failed)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
+    if force.0 {
+        std::fs::rename(&target, path).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Asks a person at a terminal to say that the words shown were read; programs pass by, `--yes` too.
+pub fn confirm(words: &str, yes: bool) -> Result<(), Fail> {
+    use std::io::IsTerminal as _;
+    if yes || !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let last = words.split(' ').next_back().unwrap_or_default();
+    eprint!("compare the twelve words with the others by voice, then type the last one to sign: ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(Fail::failed)?;
+    if answer.trim() == last {
+        return Ok(());
+    }
+    Err(Fail::failed("that is not the last of the twelve words; nothing was signed"))
 }
 
 /// Random bytes from the system.
@@ -83,10 +118,19 @@ struct KeyFile {
     credential_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    /// Vaults that the owner of a review key has signed for; it signs for no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    vaults: Vec<String>,
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
 }
 
 fn json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, Fail> {
-    let bytes = read(path)?;
+    let bytes = Zeroizing::new(read(path)?);
     serde_json::from_slice(&bytes).map_err(|e| {
         Fail::malformed(path.display(), format!("line {} column {}", e.line(), e.column()), e)
     })
@@ -131,8 +175,9 @@ pub fn new_signing_key(path: &Path, kind: &str, force: Force) -> Result<SecretKe
         network: None,
         credential_id: None,
         note: None,
+        vaults: Vec::new(),
     };
-    write(path, &pretty(&file)?, force, true)?;
+    write(path, &Zeroizing::new(pretty(&file)?), force, true)?;
     Ok(key)
 }
 
@@ -140,6 +185,32 @@ pub fn new_signing_key(path: &Path, kind: &str, force: Force) -> Result<SecretKe
 pub fn signing_key(path: &Path, kinds: &[&str]) -> Result<SecretKey, Fail> {
     let file = key_file(path, kinds)?;
     Ok(SecretKey::from_seed(&seed(path, &file)?))
+}
+
+/// Reads a review key for a decision in a vault. One that was never used in any is bound to this one;
+/// one that is bound to others only is the wrong key, or this is the wrong vault.
+pub fn review_key(path: &Path, vault: &Digest) -> Result<SecretKey, Fail> {
+    let file = key_file(path, &["review-key"])?;
+    let id = vault.to_string();
+    if file.vaults.is_empty() {
+        bind_review_key(path, vault)?;
+    } else if !file.vaults.contains(&id) {
+        let detail =
+            format!("this review key is bound to vault {}, not to {id}", file.vaults.join(", "));
+        return Err(Fail::malformed(path.display(), "vaults", detail));
+    }
+    Ok(SecretKey::from_seed(&seed(path, &file)?))
+}
+
+/// Binds a review key to a vault too: its owner has read the vault's genesis record.
+pub fn bind_review_key(path: &Path, vault: &Digest) -> Result<(), Fail> {
+    let mut file = key_file(path, &["review-key"])?;
+    let id = vault.to_string();
+    if file.vaults.contains(&id) {
+        return Ok(());
+    }
+    file.vaults.push(id);
+    write(path, &Zeroizing::new(pretty(&file)?), Force(true), true)
 }
 
 const TRIAL: &str = "for trials and drills: a secret in a file is no hardware";
@@ -156,8 +227,9 @@ pub fn new_passkey(path: &Path, force: Force) -> Result<SoftwarePasskey, Fail> {
         network: None,
         credential_id: Some(hex(&passkey.public().credential_id)),
         note: Some(TRIAL.to_owned()),
+        vaults: Vec::new(),
     };
-    write(path, &pretty(&file)?, force, true)?;
+    write(path, &Zeroizing::new(pretty(&file)?), force, true)?;
     Ok(passkey)
 }
 
@@ -183,8 +255,9 @@ pub fn new_holder(path: &Path, network: Network, force: Force) -> Result<Account
         network: Some(network.name().to_owned()),
         credential_id: None,
         note: Some(TRIAL.to_owned()),
+        vaults: Vec::new(),
     };
-    write(path, &pretty(&file)?, force, true)?;
+    write(path, &Zeroizing::new(pretty(&file)?), force, true)?;
     Ok(key)
 }
 

@@ -110,9 +110,23 @@ pub fn violations_text(violations: &[Violation]) -> String {
     text
 }
 
-/// Text from outside without anything that moves a terminal's cursor.
+/// Text from outside on one line, without anything that moves a terminal's cursor or hides text.
 pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|c| if hides(c) { '?' } else { c }).collect()
+}
+
+/// The same for text of several lines of our own, whatever was put into them.
+pub fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// Tells a person something beside the result: on stderr, cleaned.
+pub fn tell(text: &str) {
+    eprintln!("{}", clean_lines(text));
 }
 
 /// What a judgement is about, as JSON.

@@ -384,6 +384,10 @@ impl Vault {
     }
 
     fn check_distinct(&self) -> Result<(), Bypass> {
+        // A fixed key may be any extended key's child, and then two keys are one person's.
+        if self.keys.iter().any(|k| k.base.is_none()) {
+            return Err("a key without derivation stands in it".to_owned());
+        }
         for branch in 0..self.branches {
             let keys = self.public_keys(branch, 0).ok_or("keys do not derive")?;
             if keys.iter().collect::<BTreeSet<_>>().len() != keys.len() {

@@ -223,6 +223,52 @@ impl Bench {
         let _ = std::fs::remove_dir_all(parked);
     }
 
+    /// A copy of the cosigner's directory.
+    pub fn backup(&self) -> PathBuf {
+        let backup = temp_dir("backup");
+        copy_dir(&self.dir, &backup);
+        backup
+    }
+
+    /// Puts a backup in the place of what there is, and opens it without beginning.
+    pub fn go_back(&mut self, backup: &std::path::Path) {
+        std::fs::remove_dir_all(&self.dir).unwrap();
+        copy_dir(backup, &self.dir);
+        self.reopen();
+    }
+
+    /// All entries of the cosigner's log.
+    pub fn entries(&mut self) -> Vec<Vec<u8>> {
+        let size = self.status().size;
+        Log::at(&self.log(), self.own_head()).entries(0, size).unwrap()
+    }
+
+    /// The cosigner's own newest head.
+    pub fn own_head(&mut self) -> TreeHead {
+        let note = self.status().head;
+        *SignedHead::parse(&note, self.core.state().log().unwrap()).unwrap().head()
+    }
+
+    /// An entry with its proof in the newest head.
+    pub fn extract(&mut self, entry: u64) -> withdrawal::succession::Recovered {
+        let log = self.log();
+        let view = Log::at(&log, self.own_head());
+        withdrawal::succession::Recovered {
+            entry,
+            bytes: view.entries(entry, entry + 1).unwrap().pop().unwrap(),
+            proof: view.prove_inclusion(entry).unwrap().iter().map(|h| h.0).collect(),
+            head: Vec::new(),
+        }
+    }
+
+    /// Witnesses' operators add the log's present name by hand.
+    pub fn follow(&mut self) {
+        let log = self.core.state().log().unwrap().clone();
+        for witness in &mut self.witnesses {
+            witness.known = Known { log: log.clone(), head: TreeHead::EMPTY };
+        }
+    }
+
     /// One request.
     pub fn ask(&mut self, request: Request) -> Response {
         // Over the wire and back, so that every test is one of the encoding too.
@@ -253,7 +299,7 @@ impl Bench {
     /// The newest head with what every witness said.
     pub fn ferry(&mut self) -> (Vec<u8>, Vec<Result<(), Refusal>>) {
         let note = self.status().head;
-        let key = self.core.vault().log.clone().unwrap();
+        let key = self.core.state().log().unwrap().clone();
         let signed = SignedHead::parse(&note, &key).unwrap();
         let mut cosigned = signed.clone();
         let log = self.log();
@@ -294,7 +340,7 @@ impl Bench {
     pub fn state(&mut self) -> State {
         let log = self.log();
         let note = self.status().head;
-        let key = self.core.vault().log.clone().unwrap();
+        let key = self.core.state().log().unwrap().clone();
         let head = *SignedHead::parse(&note, &key).unwrap().head();
         let mut state = State::new(self.core.vault().clone());
         for bytes in Log::at(&log, head).entries(0, head.size).unwrap() {
@@ -349,6 +395,29 @@ impl Bench {
             change_index: self.next_change,
         };
         plan.build(&intent).unwrap().serialize()
+    }
+
+    /// A refresh of exactly these coins.
+    pub fn refresh(&mut self, coins: &[bitcoin::OutPoint], people: &[&str]) -> Ready {
+        let (state, expires) = (self.state(), self.later());
+        let intent = self.trial.intent(&state, Kind::Refresh, &[], 100_000, expires).unwrap();
+        let psbt = self.build_from(&intent, coins);
+        self.ready(intent, psbt, people)
+    }
+
+    /// Builds a transaction for an intent from exactly these coins.
+    pub fn build_from(&mut self, intent: &[u8], coins: &[bitcoin::OutPoint]) -> Vec<u8> {
+        let state = self.state();
+        self.next_change += 1;
+        let plan = Plan {
+            script: &self.core.vault().script,
+            coins: &self.coins,
+            state: &state,
+            only: coins,
+            fee_rate: 5,
+            change_index: self.next_change,
+        };
+        plan.build(&Intent::parse(intent).unwrap()).unwrap().serialize()
     }
 
     /// A version with a higher fee.

@@ -90,6 +90,21 @@ impl Files for LogDir {
     }
 }
 
+/// The system could not say that what was written is durable. What its caches show afterwards proves
+/// nothing (an error is reported once), so whoever decides by this storage stops.
+#[derive(Debug, thiserror::Error)]
+#[error("sync failed, what is on disk is unknown: {0}")]
+pub struct SyncFailed(io::Error);
+
+fn synced(result: io::Result<()>) -> io::Result<()> {
+    result.map_err(|error| io::Error::other(SyncFailed(error)))
+}
+
+/// Whether an error is a failed sync.
+pub fn is_sync_failure(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<SyncFailed>())
+}
+
 /// Writes a file whole or not at all: temporary file, sync, rename. The directory is not synced.
 pub fn write_synced(target: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -97,14 +112,14 @@ pub fn write_synced(target: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = target.with_file_name(name);
     let mut file = File::create(&temporary)?;
     file.write_all(content)?;
-    file.sync_all()?;
+    synced(file.sync_all())?;
     fs::rename(&temporary, target)
 }
 
 /// Makes names in a directory durable.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    File::open(dir)?.sync_all()
+    synced(File::open(dir)?.sync_all())
 }
 
 fn make_dirs(root: &Path, dir: &Path) -> io::Result<()> {

@@ -124,6 +124,11 @@ impl LogSigner {
         Ok(Self { public: VerifierKey::new(origin, KeyKind::Log, secret.verifying_key())?, secret })
     }
 
+    /// The same key for a log of another name; its heads are no heads of this one.
+    pub fn renamed(&self, origin: &str) -> Result<Self, KeyError> {
+        Self::new(origin, self.secret.clone())
+    }
+
     /// The public half.
     pub const fn verifier(&self) -> &VerifierKey {
         &self.public

@@ -85,6 +85,10 @@ impl WitnessPolicy {
                 [first, ..] if first.starts_with('#') => {}
                 ["witness", name, key] | ["witness", name, key, _] => {
                     let url = words.get(3).map(|u| (*u).to_owned());
+                    // It is shown to people before they sign.
+                    if url.as_ref().is_some_and(|u| !u.bytes().all(|b| b.is_ascii_graphic())) {
+                        return Err(fail("a URL is plain ASCII"));
+                    }
                     let key = VerifierKey::parse(key).map_err(|e| fail(&e.to_string()))?;
                     if key.kind() != KeyKind::Witness {
                         return Err(fail("a witness key has type 0x04"));

@@ -10,8 +10,11 @@ use crate::wire::{Reader, Wire, WireError, wire_struct};
 
 /// Most bytes of anybody else's object in the log.
 pub const OBJECT_BYTES_MAX: usize = 16 * 1024;
-/// Acts of one person that count in a day, own keys and freezing apart.
+/// Tightenings of one person that count in a day, own keys and freezing apart.
 pub const ACTS_PER_DAY: usize = 3;
+/// Rejects of one person in a day, and apart from them freezes and revocations of own keys: more than
+/// anyone needs, and few enough that nobody fills the log.
+pub const WIDE_ACTS_PER_DAY: usize = 20;
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]

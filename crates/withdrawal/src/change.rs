@@ -8,6 +8,7 @@ use crate::genesis::AllowedAddress;
 use crate::keys::KeySignature;
 use crate::person::{Enrolment, Requester};
 use crate::policy::Policy;
+use crate::time::Timestamp;
 use crate::wire::{Reader, Wire, WireError, wire_struct};
 
 /// What is changed.
@@ -45,8 +46,11 @@ pub enum ChangeKind {
         /// Whether its author is suspended.
         suspend: bool,
     },
-    /// Every freeze in force is undone at once.
-    Unfreeze,
+    /// Freezes are undone at once: these, and none that comes later.
+    Unfreeze {
+        /// Digests of the acts.
+        acts: Vec<Digest>,
+    },
 }
 
 impl Wire for ChangeKind {
@@ -77,7 +81,10 @@ impl Wire for ChangeKind {
                 act.put(out);
                 suspend.put(out);
             }
-            Self::Unfreeze => out.push(6),
+            Self::Unfreeze { acts } => {
+                out.push(6);
+                acts.put(out);
+            }
         }
     }
     fn take(from: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -92,7 +99,7 @@ impl Wire for ChangeKind {
             3 => Self::Allowlist { add: Wire::take(from)?, remove: Wire::take(from)? },
             4 => Self::Floor { amount: Wire::take(from)? },
             5 => Self::Undo { act: Wire::take(from)?, suspend: Wire::take(from)? },
-            6 => Self::Unfreeze,
+            6 => Self::Unfreeze { acts: Wire::take(from)? },
             other => return Err(from.fail(format!("{other} is no change"))),
         })
     }
@@ -101,7 +108,7 @@ impl Wire for ChangeKind {
 impl ChangeKind {
     /// Whether it is in force at once; the others wait for the governance delay.
     pub const fn is_immediate(&self) -> bool {
-        matches!(self, Self::Undo { .. } | Self::Unfreeze | Self::Floor { .. })
+        matches!(self, Self::Undo { .. } | Self::Unfreeze { .. } | Self::Floor { .. })
     }
 
     /// One sentence for people.
@@ -127,7 +134,9 @@ impl ChangeKind {
             Self::Undo { act, suspend } => {
                 format!("undo act {act}{}", if *suspend { ", suspend its author" } else { "" })
             }
-            Self::Unfreeze => "unfreeze the vault".to_owned(),
+            Self::Unfreeze { acts } => {
+                format!("unfreeze the vault: undo {} freezes", acts.len())
+            }
         }
     }
 }
@@ -141,16 +150,21 @@ pub struct Change {
     pub kind: ChangeKind,
     /// The head of the chain that it continues (the roster's for what continues none).
     pub previous: Digest,
+    /// It may be entered until then; a signed change that was held back is worth nothing later.
+    pub not_after: Timestamp,
     /// Makes two like changes two.
     pub nonce: [u8; 16],
 }
-wire_struct!(Change { vault_id, kind, previous, nonce });
+wire_struct!(Change { vault_id, kind, previous, not_after, nonce });
+
+/// How long a change may be open for entering, seen from when it is entered.
+pub const OPEN_SECS_MAX: u64 = 30 * 86_400;
 
 impl Change {
     /// The digest that people sign, and the chain's head once it is in force.
     pub fn digest(&self) -> Digest {
         let tag = match self.kind {
-            ChangeKind::Undo { .. } | ChangeKind::Unfreeze => Tag::Undo,
+            ChangeKind::Undo { .. } | ChangeKind::Unfreeze { .. } => Tag::Undo,
             ChangeKind::Floor { .. } => Tag::Floor,
             _ => Tag::Change,
         };

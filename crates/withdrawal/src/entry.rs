@@ -9,7 +9,7 @@ use crate::digest::{Digest, Tag};
 use crate::genesis::SignedGenesis;
 use crate::intent::Kind;
 use crate::keys::PublicKey;
-use crate::succession::Succession;
+use crate::succession::{Recovered, Succession};
 use crate::time::Timestamp;
 use crate::wire::{Reader, Wire, WireError, wire_struct};
 
@@ -128,6 +128,8 @@ pub enum Body {
     Change(Box<SignedChange>),
     /// This log continues an older one whose bytes are lost.
     Succession(Box<Succession>),
+    /// An entry of that older log, shown by someone who has it.
+    Recovered(Box<Recovered>),
 }
 
 impl Wire for Body {
@@ -169,6 +171,10 @@ impl Wire for Body {
                 out.push(9);
                 succession.put(out);
             }
+            Self::Recovered(recovered) => {
+                out.push(10);
+                recovered.put(out);
+            }
         }
     }
     fn take(from: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -182,6 +188,7 @@ impl Wire for Body {
             7 => Self::Act(Wire::take(from)?),
             8 => Self::Change(Box::new(Wire::take(from)?)),
             9 => Self::Succession(Box::new(Wire::take(from)?)),
+            10 => Self::Recovered(Box::new(Wire::take(from)?)),
             other => return Err(from.fail(format!("{other} is no kind of entry"))),
         })
     }
@@ -200,6 +207,7 @@ impl Body {
             Self::Act(_) => "act",
             Self::Change(_) => "change",
             Self::Succession(_) => "succession",
+            Self::Recovered(_) => "recovered",
         }
     }
 }

@@ -44,6 +44,9 @@ impl CosignerKeys {
     }
 }
 
+/// Most bytes of a genesis record: with its signatures it is one entry of the log.
+pub const GENESIS_BYTES_MAX: usize = 48 * 1024;
+
 /// What the founders agree on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
@@ -133,6 +136,10 @@ impl Genesis {
             .map_err(|e| malformed(e.to_string()))?;
         if script.text() != self.descriptor {
             return Err(malformed("descriptor is not in canonical form with checksum".to_owned()));
+        }
+        let size = self.to_bytes().len();
+        if size > GENESIS_BYTES_MAX {
+            return Err(malformed(format!("{size} bytes, {GENESIS_BYTES_MAX} at most")));
         }
         if !self.name.is_empty() && !is_name(&self.name) {
             return Err(malformed(format!("name `{}`", crate::assertion::safe(&self.name))));

@@ -79,6 +79,9 @@ impl Person {
             && (16..=1023).contains(&key.credential_id.len())
             && key.algorithm.accepts(&key.public_key)
             && self.platform.len() <= 64;
+        if key.public_key.ends_with(self.review_key.as_bytes()) {
+            return Some(format!("passkey and review key of `{}` are one key", self.id));
+        }
         (!sound).then(|| format!("passkey of `{}` is not complete", self.id))
     }
 }
@@ -171,6 +174,8 @@ impl Roster {
                 if other.review_key == person.review_key
                     || other.passkey.public_key == person.passkey.public_key
                     || other.passkey.credential_id == person.passkey.credential_id
+                    || other.passkey.public_key.ends_with(person.review_key.as_bytes())
+                    || person.passkey.public_key.ends_with(other.review_key.as_bytes())
                 {
                     return Some(format!("`{}` and `{}` share a credential", person.id, other.id));
                 }

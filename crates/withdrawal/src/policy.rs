@@ -171,6 +171,9 @@ wire_struct!(Policy {
     time,
 });
 
+/// People of the largest quorum: all their signatures under a change fit into one entry of the log.
+pub const QUORUM_MAX: u32 = 16;
+
 impl Policy {
     /// The warm template.
     pub fn warm() -> Self {
@@ -229,6 +232,15 @@ impl Policy {
                 || group.iter().any(|(name, n)| *n == 0 || !crate::person::is_name(name))
             {
                 return fail("quorum.groups: each needs a name and at least 1 person");
+            }
+            let repeats = |(at, (name, _)): (usize, &(String, u32))| {
+                group.iter().skip(at + 1).any(|(other, _)| other == name)
+            };
+            if group.iter().enumerate().any(repeats) {
+                return fail("quorum.groups: a group stands there twice");
+            }
+            if people(group) > QUORUM_MAX {
+                return Some(format!("quorum.groups: more than {QUORUM_MAX} people"));
             }
         }
         if self.quorums.iter().any(|q| q.self_approval && people(&q.groups) < 2) {
@@ -304,7 +316,7 @@ impl Policy {
 }
 
 fn people(groups: &[(String, u32)]) -> u32 {
-    groups.iter().map(|(_, n)| *n).sum()
+    groups.iter().fold(0, |sum, (_, n)| sum.saturating_add(*n))
 }
 
 /// A number that one person may lower.

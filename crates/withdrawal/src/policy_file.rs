@@ -295,6 +295,15 @@ pub fn describe(policy: &Policy) -> Vec<String> {
         policy.governance.delay_hours,
         policy.governance.credential_min_age_hours
     ));
+    for window in &policy.time.windows {
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        lines.push(format!(
+            "only on {} from {} to {} UTC",
+            day_names(window.days),
+            clock(window.from_minute),
+            clock(window.to_minute)
+        ));
+    }
     if policy.time.cooling_off_hours > 0 {
         lines.push(format!(
             "{} hours pass between reservation and signature",
@@ -302,4 +311,10 @@ pub fn describe(policy: &Policy) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn day_names(bits: u8) -> String {
+    let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let on = (0u8..).zip(names).filter(|(day, _)| bits & (1 << day) != 0);
+    on.map(|(_, name)| name).collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,7 @@ use crate::change::SignedChange;
 use crate::digest::Digest;
 use crate::facts::AssertedAges;
 use crate::refusal::SignedRefusal;
-use crate::succession::Succession;
+use crate::succession::{Recovered, Succession};
 use crate::wire::{Reader, Wire, WireError, wire_struct};
 
 /// Bytes of the largest frame: a PSBT at its limit with everything beside it.
@@ -73,8 +73,10 @@ pub enum Request {
         /// Size of the newer.
         new: u64,
     },
-    /// A succession.
+    /// A succession: the log goes on under a new origin.
     Succeed(Box<Succession>),
+    /// An entry of the log before a succession.
+    Recover(Box<Recovered>),
 }
 
 impl Wire for Request {
@@ -122,6 +124,10 @@ impl Wire for Request {
                 out.push(12);
                 succession.put(out);
             }
+            Self::Recover(recovered) => {
+                out.push(13);
+                recovered.put(out);
+            }
         }
     }
     fn take(from: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -142,6 +148,7 @@ impl Wire for Request {
             10 => Self::Act(Box::new(Wire::take(from)?)),
             11 => Self::Consistency { old: Wire::take(from)?, new: Wire::take(from)? },
             12 => Self::Succeed(Box::new(Wire::take(from)?)),
+            13 => Self::Recover(Box::new(Wire::take(from)?)),
             other => return Err(from.fail(format!("{other} is no request"))),
         })
     }
@@ -154,6 +161,8 @@ pub struct Status {
     pub vault_id: Digest,
     /// Entries of its log.
     pub size: u64,
+    /// Entries from before this run, as long as its `start` is not witnessed; then all of them.
+    pub kept: u64,
     /// Its newest signed head.
     pub head: Vec<u8>,
     /// Whether it appended `start` in this run.
@@ -161,7 +170,7 @@ pub struct Status {
     /// Whether that was witnessed, so that it serves.
     pub serving: bool,
 }
-wire_struct!(Status { vault_id, size, head, begun, serving });
+wire_struct!(Status { vault_id, size, kept, head, begun, serving });
 
 /// Entries were appended.
 #[derive(Clone, Debug, PartialEq, Eq)]

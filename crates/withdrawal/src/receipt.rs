@@ -1,23 +1,27 @@
 //! A receipt: everything that shows, offline and with nothing else from us, that a transaction was
 //! asked for, approved, logged, witnessed and only then signed.
 
+use std::collections::BTreeMap;
+
 use bitcoin::consensus::deserialize;
 use bitcoin::{Amount, ScriptBuf, Transaction, TxOut, Witness};
 use serde::{Deserialize, Serialize};
 use tlog::proof::{check_consistency, check_inclusion};
-use tlog::{CosignedHead, Hash, SignedHead, record_hash};
+use tlog::{CosignedHead, Hash, SignedHead, VerifierKey, record_hash};
 
 use crate::approval::{Approval, Decision};
-use crate::change::{ChangeKind, SignedChange};
+use crate::change::{ChangeKind, ChangeSignature, SignedChange};
 use crate::code::{Code, Violation};
 use crate::digest::{Digest, hex, unhex};
-use crate::entry::{Body, Entry, LoggedPayment, salted};
+use crate::entry::{Body, Entry, LoggedPayment, Reservation, Sight, salted};
 use crate::genesis::{SignedGenesis, Vault};
 use crate::intent::Intent;
-use crate::person::{Person, Roster};
+use crate::person::{PERSONS_MAX, Person, Roster};
 use crate::policy::Policy;
+use crate::psbt::{INPUTS_MAX, OUTPUTS_MAX};
 use crate::script::VaultAddress;
 use crate::spend::{OutputKind, PaidOutput, SpendSummary, SpentCoin};
+use crate::succession::Succession;
 use crate::wire::Wire as _;
 
 /// Bytes of the largest receipt: a full batch with its previous outputs.
@@ -35,6 +39,9 @@ pub struct Receipt {
     pub genesis: String,
     /// Changes between genesis and the approvals' heads, oldest first, in hex.
     pub changes: Vec<String>,
+    /// Successions that moved the log before the reservation, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub successions: Vec<LoggedSuccession>,
     /// The intent's envelope, as it was.
     pub intent: String,
     /// The approvals' files, as they were.
@@ -51,6 +58,16 @@ pub struct Receipt {
     pub countersigned: LoggedEntry,
     /// That the second head continues the first.
     pub consistency: Vec<String>,
+}
+
+/// A succession, and how many of the changes came into force before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoggedSuccession {
+    /// The signed declaration, in hex.
+    pub record: String,
+    /// Changes before it.
+    pub after_changes: u32,
 }
 
 /// A coin that was spent.
@@ -130,38 +147,53 @@ fn hashes(list: &[String]) -> Result<Vec<Hash>, Violation> {
 }
 
 impl LoggedEntry {
-    fn check(&self, vault: &Vault) -> Result<(Vec<Entry>, SignedHead), Violation> {
-        let log = vault.log.as_ref().ok_or_else(|| no("the vault has no log"))?;
+    fn check(&self, log: &VerifierKey) -> Result<(Vec<Entry>, SignedHead), Violation> {
         let head = SignedHead::parse(self.head.as_bytes(), log).map_err(|e| no(e.to_string()))?;
         if self.entries.is_empty() || self.entries.len() != self.proofs.len() {
             return Err(bad("entries and proofs differ in number"));
         }
         let mut entries = Vec::new();
-        for (number, (entry, proof)) in (self.entry..).zip(self.entries.iter().zip(&self.proofs)) {
+        let mut number = self.entry;
+        for (entry, proof) in self.entries.iter().zip(&self.proofs) {
             let raw = bytes(entry, "entry")?;
             check_inclusion(&hashes(proof)?, head.head(), number, record_hash(&raw))
                 .map_err(|e| no(format!("entry {number}: {e}")))?;
             entries.push(Entry::from_bytes(&raw).map_err(|e| bad(format!("entry {number}: {e}")))?);
+            // An entry that is proven to be in a tree is far from the largest number.
+            number = number.saturating_add(1);
         }
         Ok((entries, head))
     }
 }
 
-/// Roster and heads after the changes that stand between genesis and the approvals.
+/// Roster, heads and log after what stands between genesis and the approvals.
 struct Governed {
     roster: Roster,
     policy: Policy,
     heads: crate::approval::ChainHeads,
+    log: VerifierKey,
 }
 
-fn govern(vault: &Vault, changes: &[String]) -> Result<Governed, Violation> {
+fn govern(
+    vault: &Vault,
+    changes: &[String],
+    successions: &[LoggedSuccession],
+) -> Result<Governed, Violation> {
     let genesis = &vault.genesis;
+    let first = vault.log.as_ref().ok_or_else(|| no("the vault has no log"))?;
     let mut now = Governed {
         roster: genesis.roster.clone(),
         policy: genesis.policy.clone(),
         heads: SignedGenesis::chain_heads(genesis),
+        log: first.clone(),
     };
-    for text in changes {
+    let mut last = None;
+    let mut successions = successions.iter().peekable();
+    for (number, text) in (0u32..).zip(changes.iter().map(Some).chain([None])) {
+        while let Some(logged) = successions.next_if(|s| s.after_changes <= number) {
+            last = Some(succeed(logged, &mut now, vault, first)?);
+        }
+        let Some(text) = text else { break };
         let signed = SignedChange::from_bytes(&bytes(text, "change")?)
             .map_err(|e| bad(format!("change: {e}")))?;
         let digest = signed.change.digest();
@@ -186,7 +218,33 @@ fn govern(vault: &Vault, changes: &[String]) -> Result<Governed, Violation> {
         }
         *head = digest;
     }
+    if successions.next().is_some() {
+        return Err(bad("a succession behind more changes than there are"));
+    }
+    if let Some(declaration) = last {
+        now.heads.roster = crate::state::voided(&now.heads.roster, &declaration);
+    }
     Ok(now)
+}
+
+/// Moves to a succession's log; gives the declaration's digest. That people who were removed meanwhile
+/// did not count was the cosigner's to see; that the witnesses follow this log shows in the heads.
+fn succeed(
+    logged: &LoggedSuccession,
+    now: &mut Governed,
+    vault: &Vault,
+    first: &VerifierKey,
+) -> Result<Digest, Violation> {
+    let signed = Succession::from_bytes(&bytes(&logged.record, "succession")?)
+        .map_err(|e| bad(format!("succession: {e}")))?;
+    let declaration = &signed.declaration;
+    if declaration.vault_id != vault.id {
+        return Err(no("a succession of another vault"));
+    }
+    let digest = declaration.digest();
+    check_signers(&signed.signatures, &digest, &declaration.review_digest(), now)?;
+    now.log = declaration.log_key(first).map_err(no)?;
+    Ok(digest)
 }
 
 /// A change is worth what its signatures are: a governance quorum of the roster before it.
@@ -194,19 +252,34 @@ fn check_change(signed: &SignedChange, now: &Governed, vault_id: &Digest) -> Res
     if signed.change.vault_id != *vault_id {
         return Err(no("a change is for another vault"));
     }
+    check_signers(&signed.signatures, &signed.change.digest(), &signed.change.review_digest(), now)
+}
+
+fn check_signers(
+    signatures: &[ChangeSignature],
+    digest: &Digest,
+    review_digest: &Digest,
+    now: &Governed,
+) -> Result<(), Violation> {
     let mut signers: Vec<&Person> = Vec::new();
-    for signature in &signed.signatures {
+    for signature in signatures {
         let person =
             now.roster.person(&signature.person).ok_or_else(|| no("signed by a stranger"))?;
-        signature.assertion.verify(&person.passkey, &signed.change.digest())?;
-        if !person.review_key.verifies(&signed.change.review_digest().0, &signature.review) {
+        if signers.iter().any(|p| p.id == person.id) {
+            return Err(no(format!("{} signed twice", person.id)));
+        }
+        signature.assertion.verify(&person.passkey, digest)?;
+        if !person.review_key.verifies(&review_digest.0, &signature.review) {
             return Err(no("a change's review signature"));
         }
-        if !person.vendor && !signers.iter().any(|p| p.id == person.id) {
+        if !person.vendor {
             signers.push(person);
         }
     }
-    check_groups(&signers, &now.policy.governance.quorum)?;
+    let strictest = now.policy.quorums.iter().map(|q| &q.groups);
+    for groups in strictest.chain([&now.policy.governance.quorum]) {
+        check_groups(&signers, groups)?;
+    }
     check_zones(&signers, now.policy.governance_zones())
 }
 
@@ -254,10 +327,11 @@ impl Receipt {
         }
         let signed = SignedGenesis::from_bytes(&bytes(&self.genesis, "genesis")?)
             .map_err(|e| bad(format!("genesis: {e}")))?;
+        // The record is checked first: its own limits bound the work on its signatures.
+        let vault = signed.genesis.clone().check().map_err(|e| Violation::new(e.code, e.detail))?;
         if !signed.unsigned().is_empty() {
             return Err(no("genesis is not signed by every founder"));
         }
-        let vault = signed.genesis.check().map_err(|e| Violation::new(e.code, e.detail))?;
         if vault.id != self.vault_id {
             return Err(no("the genesis record is of another vault"));
         }
@@ -269,8 +343,13 @@ impl Receipt {
         check_outputs(&intent, &spend)?;
         let intent_digest = intent.digest();
         let digest = spend.digest(&vault.id, &intent_digest);
-        let approvers = self.check_approvals(&vault, &intent, &spend, &digest)?;
-        let witnesses = self.check_log(&vault, &intent, &spend, &intent_digest, &digest, &tx)?;
+        let governed = govern(&vault, &self.changes, &self.successions)?;
+        let approvals = self.check_approvals(&governed, &vault, &intent, &spend, &digest)?;
+        let told = Told { intent: &intent, spend: &spend, digest, tx: &tx };
+        let (reservation, observed) = self.check_reservation(&told, &vault, &governed)?;
+        check_decided(&reservation, &told, &approvals, &observed)?;
+        let witnesses = self.check_log(&told, &vault, &governed)?;
+        let approvers = approvals.into_iter().map(|a| a.person).collect();
         Ok(Verified { vault, intent, spend, tx, prevouts, approvers, witnesses })
     }
 
@@ -281,6 +360,9 @@ impl Receipt {
         for input in &mut unsigned.input {
             input.script_sig = ScriptBuf::new();
             input.witness = Witness::new();
+        }
+        if tx.input.len() > INPUTS_MAX || tx.output.len() > OUTPUTS_MAX {
+            return Err(Violation::new(Code::TxLimits, "more inputs or outputs than are signed"));
         }
         if self.prevouts.len() != tx.input.len() {
             return Err(bad("coins and inputs differ in number"));
@@ -300,9 +382,9 @@ impl Receipt {
             });
         }
         let mut outputs = Vec::new();
+        let proofs: BTreeMap<u32, &ChangeProof> = self.change.iter().map(|c| (c.vout, c)).collect();
         for (vout, output) in (0u32..).zip(&tx.output) {
-            let proof = self.change.iter().find(|c| c.vout == vout);
-            let kind = match proof {
+            let kind = match proofs.get(&vout) {
                 None => OutputKind::Payment,
                 Some(proof) => {
                     let at = VaultAddress { branch: proof.branch, index: proof.index };
@@ -333,13 +415,17 @@ impl Receipt {
 
     fn check_approvals(
         &self,
+        governed: &Governed,
         vault: &Vault,
         intent: &Intent,
         spend: &SpendSummary,
         digest: &Digest,
-    ) -> Result<Vec<String>, Violation> {
-        let governed = govern(vault, &self.changes)?;
+    ) -> Result<Vec<Approval>, Violation> {
+        if self.approvals.len() > PERSONS_MAX {
+            return Err(bad("more approvals than a roster has people"));
+        }
         let mut people: Vec<&Person> = Vec::new();
+        let mut approvals = Vec::new();
         for file in &self.approvals {
             let approval = Approval::parse(file.as_bytes()).map_err(|e| bad(e.to_string()))?;
             let person = governed
@@ -355,6 +441,7 @@ impl Receipt {
             if !person.vendor && !people.iter().any(|p| p.id == person.id) {
                 people.push(person);
             }
+            approvals.push(approval);
         }
         let asker = governed.roster.requester(intent.requester()).and_then(|r| r.person.clone());
         for quorum in &governed.policy.quorums {
@@ -373,20 +460,18 @@ impl Receipt {
             check_groups(&counted, &quorum.groups)?;
             check_zones(&counted, quorum.zones)?;
         }
-        Ok(people.iter().map(|p| p.id.clone()).collect())
+        Ok(approvals)
     }
 
-    fn check_log(
+    /// The reservation with all its payments, and the times that it and the signature were judged at.
+    fn check_reservation(
         &self,
+        told: &Told<'_>,
         vault: &Vault,
-        intent: &Intent,
-        spend: &SpendSummary,
-        intent_digest: &Digest,
-        digest: &Digest,
-        tx: &Transaction,
-    ) -> Result<Vec<String>, Violation> {
-        let (entries, head) = self.reservation.check(vault)?;
-        let Some((Entry { body: Body::Reservation(reservation), .. }, more)) =
+        governed: &Governed,
+    ) -> Result<(Reservation, Vec<Sight>), Violation> {
+        let (entries, _) = self.reservation.check(&governed.log)?;
+        let Some((Entry { body: Body::Reservation(reservation), observed, .. }, more)) =
             entries.split_first()
         else {
             return Err(no("no reservation"));
@@ -397,19 +482,28 @@ impl Receipt {
             payments.extend_from_slice(rest);
         }
         let salt = &vault.genesis.salt;
-        let asked = intent.outputs().iter().map(|p| LoggedPayment {
+        let asked = told.intent.outputs().iter().map(|p| LoggedPayment {
             amount: p.amount,
             script: salted(salt, p.script.as_bytes()),
             reference: salted(salt, p.reference.as_bytes()),
         });
-        let same = reservation.intent == *intent_digest
-            && reservation.spend == *digest
-            && reservation.txid == tx.compute_txid()
-            && reservation.outpoints == spend.inputs.iter().map(|i| i.outpoint).collect::<Vec<_>>()
-            && payments == asked.collect::<Vec<_>>();
-        if !same {
-            return Err(no("the reservation is for something else"));
+        if payments != asked.collect::<Vec<_>>() || more.len() as u64 != u64::from(reservation.more)
+        {
+            return Err(no("the reservation is for other payments"));
         }
+        let (entries, _) = self.countersigned.check(&governed.log)?;
+        let later = entries.iter().flat_map(|e| &e.observed);
+        let observed = observed.iter().chain(later).copied().collect();
+        Ok((reservation.as_ref().clone(), observed))
+    }
+
+    fn check_log(
+        &self,
+        told: &Told<'_>,
+        vault: &Vault,
+        governed: &Governed,
+    ) -> Result<Vec<String>, Violation> {
+        let (_, head) = self.reservation.check(&governed.log)?;
         let policy = vault.witnesses.as_ref().ok_or_else(|| no("no witnesses"))?;
         let head = CosignedHead::check(head, policy.keys())
             .map_err(|e| Violation::new(Code::WitnessQuorum, e.to_string()))?;
@@ -418,12 +512,12 @@ impl Receipt {
             let detail = "too few witnesses cosigned the reservation";
             return Err(Violation::new(Code::WitnessQuorum, detail).limit(policy.k() as u64, have));
         }
-        let (entries, later) = self.countersigned.check(vault)?;
+        let (entries, later) = self.countersigned.check(&governed.log)?;
         let signed = entries.first().is_some_and(|entry| match &entry.body {
             Body::Countersigned(c) => {
                 c.reservation == self.reservation.entry
-                    && c.intent == *intent_digest
-                    && c.spend == *digest
+                    && c.intent == told.intent.digest()
+                    && c.spend == told.digest
             }
             _ => false,
         });
@@ -435,6 +529,55 @@ impl Receipt {
         let names = head.cosignatures().iter().filter_map(|c| policy.keys().get(c.witness));
         Ok(names.map(|key| key.name().to_owned()).collect())
     }
+}
+
+/// What the receipt tells of, as its own files have it.
+struct Told<'a> {
+    intent: &'a Intent,
+    spend: &'a SpendSummary,
+    digest: Digest,
+    tx: &'a Transaction,
+}
+
+/// The reservation decided on exactly what the receipt shows, while all of it was good.
+fn check_decided(
+    reservation: &Reservation,
+    told: &Told<'_>,
+    approvals: &[Approval],
+    observed: &[Sight],
+) -> Result<(), Violation> {
+    let (intent, spend) = (told.intent, told.spend);
+    let change = (0u32..).zip(&spend.outputs).filter(|(_, o)| o.kind != OutputKind::Payment);
+    let mut decided: Vec<&Digest> = reservation.approvals.iter().collect();
+    let digests: Vec<Digest> = approvals.iter().map(Approval::digest).collect();
+    let mut shown: Vec<&Digest> = digests.iter().collect();
+    decided.sort_unstable();
+    shown.sort_unstable();
+    let same = [
+        ("intent", reservation.intent == intent.digest()),
+        ("kind", reservation.kind == intent.kind()),
+        ("requester", reservation.requester == *intent.requester()),
+        ("expiry", reservation.expires == intent.expires()),
+        ("spend", reservation.spend == told.digest),
+        ("transaction", reservation.txid == told.tx.compute_txid()),
+        ("coins", reservation.outpoints.iter().eq(spend.inputs.iter().map(|i| &i.outpoint))),
+        ("sum of the coins", reservation.total_in == spend.total_in()),
+        ("fee", reservation.fee == spend.fee),
+        ("change", reservation.change.iter().copied().eq(change.map(|(vout, o)| (vout, o.amount)))),
+        ("approvals", decided == shown),
+    ];
+    if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
+        return Err(no(format!("the reservation names another {what} than the receipt shows")));
+    }
+    let latest = observed.iter().map(|s| s.now.high).max();
+    let first_end = approvals.iter().map(|a| a.not_after).chain([intent.expires()]).min();
+    if let (Some(latest), Some(end)) = (latest, first_end)
+        && latest > end
+    {
+        let detail = format!("decided at {latest} on what ran out at {end}");
+        return Err(Violation::new(Code::Expired, detail));
+    }
+    Ok(())
 }
 
 /// Every output is asked for or the vault's own, and everything asked for is there.

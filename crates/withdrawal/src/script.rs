@@ -394,6 +394,13 @@ fn judge(
     if keys.len() > KEYS_MAX {
         return Err(format!("{} keys, at most {KEYS_MAX} are judged", keys.len()));
     }
+    // A fixed key may be any extended key's child: then two places in the script are one person's.
+    let fixed = |key: &&DescriptorPublicKey| {
+        matches!(key, DescriptorPublicKey::Single(_)) && !is_unspendable(key)
+    };
+    if let (Some(_), Some(key)) = (cosigner, keys.iter().find(fixed)) {
+        return Err(format!("{key} is a fixed key; a cosigned vault is made of extended keys"));
+    }
     let distinct: BTreeSet<String> = keys.iter().map(root_of).collect();
     if distinct.len() != keys.len() {
         return Err("a key stands in the script twice".to_owned());

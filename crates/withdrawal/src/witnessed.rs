@@ -92,7 +92,7 @@ impl Witnessed {
         let end = version.entry + u64::from(version.reservation.more);
         let needed = match version.state {
             VersionState::MaybeSigned(start) => end.max(start),
-            VersionState::Reserved | VersionState::Signed(_) => {
+            VersionState::Reserved | VersionState::Signed(_) | VersionState::Lapsed => {
                 end.max(state.last_start().filter(|s| *s > end).unwrap_or(end))
             }
         };

@@ -10,6 +10,7 @@ use tlog::proof::check_inclusion;
 use tlog::{Hash, SignedHead, record_hash};
 use withdrawal::act::{Act, ActKind, Author, SignedAct};
 use withdrawal::protocol::{Acknowledgement, Request, Response};
+use withdrawal::succession::{Recovered, key_of_head};
 
 use super::{Context, Opened};
 use crate::cli::{Act as Args, ActOn};
@@ -30,7 +31,7 @@ pub fn freeze(cx: Context, args: &Args) -> Done {
 /// Signs an act of a person and submits it.
 pub fn one(cx: Context, args: &Args, kind: ActKind) -> Done {
     let opened = super::open(&args.vault)?;
-    let key = files::signing_key(&args.review_key, &["review-key"])?;
+    let key = files::review_key(&args.review_key, &opened.vault.id)?;
     let act = Act {
         vault_id: opened.vault.id,
         author: Author::Person(args.person.clone()),
@@ -76,6 +77,7 @@ pub fn submit(
         Ok(head) => head,
         Err(why) => return not_in_force(&why),
     };
+    keep(opened, &ack)?;
     let witnessed = witness(opened, &mut client, &head)?;
     let signed = refresh(opened, &act);
     let state = if witnessed { "in force, witnessed" } else { "in force, not witnessed" };
@@ -114,18 +116,54 @@ fn refresh(opened: &Opened, act: &SignedAct) -> bool {
     about.and_then(|i| state.ledger().intent(i)).is_some_and(|i| i.counts_as_signed())
 }
 
+/// Keeps what proves the act, in a form that can be shown to a cosigner that lost it.
+fn keep(opened: &Opened, ack: &Acknowledgement) -> Done {
+    let (entry, bytes, proof, head) =
+        (ack.entry, ack.bytes.clone(), ack.proof.clone(), ack.head.clone());
+    let dir = opened.dir.path().join("acknowledged");
+    std::fs::create_dir_all(&dir).map_err(Fail::failed)?;
+    let says = format!("entry {entry}, act {}", ack.act);
+    let object = Recovered { entry, bytes, proof, head };
+    files::write_object(
+        &dir.join(format!("{}.json", ack.act)),
+        "entry",
+        says,
+        &object,
+        files::Force(true),
+    )
+}
+
 /// An acknowledgement is worth its proof: this act, in a head that the cosigner's log key signed.
 fn check(opened: &Opened, act: &SignedAct, ack: &Acknowledgement) -> Result<SignedHead, String> {
     use withdrawal::entry::{Body, Entry};
     use withdrawal::wire::Wire as _;
-    let log = opened.vault.log.as_ref().ok_or("the vault has no log")?;
-    let head = SignedHead::parse(&ack.head, log).map_err(|e| e.to_string())?;
+    let first = opened.vault.log.as_ref().ok_or("the vault has no log")?;
+    let log = key_of_head(first, &ack.head)?;
+    let head = SignedHead::parse(&ack.head, &log).map_err(|e| e.to_string())?;
     let proof: Vec<Hash> = ack.proof.iter().map(|h| Hash(*h)).collect();
     check_inclusion(&proof, head.head(), ack.entry, record_hash(&ack.bytes))
         .map_err(|e| e.to_string())?;
     match Entry::from_bytes(&ack.bytes).map_err(|e| e.to_string())?.body {
         Body::Act(logged) if logged == *act => Ok(head),
         _ => Err("the entry acknowledged is another one".to_owned()),
+    }
+}
+
+/// The same for a head that is still a note.
+pub fn witness_head(opened: &Opened, client: &mut Client, note: &[u8]) -> Result<bool, Fail> {
+    let Some(first) = &opened.vault.log else { return Ok(false) };
+    let log = key_of_head(first, note).map_err(Fail::failed)?;
+    let head = SignedHead::parse(note, &log).map_err(Fail::failed)?;
+    witness(opened, client, &head)
+}
+
+/// Brings the mirror up to date where the cosigner's first socket is in reach.
+pub fn bring_up_to_date(opened: &Opened) {
+    let updated = Client::connect(&opened.dir.cosigner_socket()).and_then(|mut client| {
+        Mirror::open(&opened.dir, opened.vault.clone())?.update(&mut client)
+    });
+    if let Err(error) = updated {
+        show::tell(&format!("the local copy of the log is behind: {error}"));
     }
 }
 

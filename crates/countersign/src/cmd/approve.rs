@@ -8,44 +8,46 @@ use withdrawal::author::{Signatory, Subject};
 use withdrawal::code::Code;
 use withdrawal::psbt::inspect;
 
-use super::{Context, review};
+use super::review::{self, Reviewed};
+use super::{Context, Opened};
 use crate::cli::Approve;
 use crate::fail::{Done, Fail};
-use crate::files;
+use crate::{files, show};
 
 pub fn approve(cx: Context, args: &Approve) -> Done {
-    let digest = decide(cx, args, Decision::Approve)?;
+    let (_, reviewed) = decide(cx, args, Decision::Approve)?;
+    let person = &args.signing.person;
+    let digest = reviewed.digest.to_string();
     cx.say(
-        &json!({"decision": "approve", "person": args.person, "spend_digest": digest.to_string(), "file": args.out}),
-        &format!("approved by {}: {}", args.person, args.out.display()),
+        &json!({"decision": "approve", "person": person, "spend_digest": digest, "file": args.out}),
+        &format!("approved by {person}: {}", args.out.display()),
     );
     Ok(())
 }
 
 pub fn reject(cx: Context, args: &Approve) -> Done {
-    decide(cx, args, Decision::Reject)?;
+    let (opened, reviewed) = decide(cx, args, Decision::Reject)?;
     // A no is in force when the cosigner has it, not when a file holds it.
-    let opened = super::open(&args.subject.vault)?;
-    let intent = super::request::read_intent(&args.subject.intent)?;
-    let key = files::signing_key(&args.review_key, &["review-key"])?;
+    let key = files::review_key(&args.signing.review_key, &opened.vault.id)?;
     let act = Act {
         vault_id: opened.vault.id,
-        author: Author::Person(args.person.clone()),
-        kind: ActKind::Reject { intent: intent.digest() },
+        author: Author::Person(args.signing.person.clone()),
+        kind: ActKind::Reject { intent: reviewed.intent.digest() },
         nonce: files::random()?,
     };
     super::acts::submit(cx, &opened, act.sign(&key), args.submit_socket.as_deref(), None)
 }
 
-fn decide(
-    cx: Context,
-    args: &Approve,
-    decision: Decision,
-) -> Result<withdrawal::digest::Digest, Fail> {
+fn decide(cx: Context, args: &Approve, decision: Decision) -> Result<(Opened, Reviewed), Fail> {
     let opened = super::open(&args.subject.vault)?;
+    let signing = &args.signing;
     let reviewed = review::read(&opened, &args.subject)?;
-    let (_, text) = review::render(&opened, &reviewed);
-    eprintln!("{text}");
+    if *reviewed.intent.vault_id() != opened.vault.id {
+        let detail = "the intent is for another vault".to_owned();
+        return Err(Fail::Refused(Code::DigestMismatch, detail));
+    }
+    let (json, text) = review::render(&opened, &reviewed);
+    show::tell(&text);
     // The first decoder must read the same: what differs is nobody's to approve.
     let bytes = files::psbt(&args.subject.psbt)?;
     let first = inspect(&bytes, &opened.vault.script)
@@ -55,24 +57,26 @@ fn decide(
         let detail = "the two decoders read different transactions from these bytes";
         return Err(Fail::Refused(Code::DecoderDisagree, detail.to_owned()));
     }
-    let passkey = files::passkey(&args.passkey)?;
-    let review_key = files::signing_key(&args.review_key, &["review-key"])?;
-    if let Some(person) = opened.state.chain_roster().person(&args.person)
-        && (person.review_key != review_key.public() || person.passkey != *passkey.public())
-    {
-        let detail = format!("these are not the keys that {} is enrolled with", args.person);
-        return Err(Fail::malformed("--review-key", "", detail));
+    // The cosigner will refuse these whoever approves; the approver is told before signing.
+    for what in review::differs(&reviewed) {
+        show::tell(&format!("NOT WHAT WAS ASKED FOR: {what}"));
     }
-    let signatory = Signatory { person: &args.person, passkey: &passkey, review: &review_key };
+    show::tell(show::violations_text(&first.violations).trim_end());
+    let passkey = files::passkey(&signing.passkey)?;
+    let review_key = files::review_key(&signing.review_key, &opened.vault.id)?;
+    super::check_keys(&opened, &signing.person, &review_key.public(), passkey.public())?;
+    let words = json.get("phrase").and_then(serde_json::Value::as_str).unwrap_or_default();
+    files::confirm(words, signing.yes)?;
+    let signatory = Signatory { person: &signing.person, passkey: &passkey, review: &review_key };
     let subject = Subject {
         vault_id: opened.vault.id,
         spend_digest: reviewed.digest,
-        heads: *opened.state.heads(),
+        heads: opened.state.heads(),
         not_after: reviewed.intent.expires(),
     };
     let approval = signatory
         .decide(&subject, decision, &SystemRandom::new())
         .ok_or_else(|| Fail::failed("the passkey did not sign"))?;
     files::write(&args.out, &approval.to_json(), cx.force, false)?;
-    Ok(reviewed.digest)
+    Ok((opened, reviewed))
 }

@@ -10,7 +10,7 @@ use coordinator::dir::VaultDir;
 use serde_json::{Value, json};
 use withdrawal::digest::unhex;
 use withdrawal::genesis::Vault;
-use withdrawal::script::VaultAddress;
+use withdrawal::script::{INDEX_MAX, VaultAddress};
 
 use super::Context;
 use crate::cli::Coins as Command;
@@ -19,12 +19,14 @@ use crate::files;
 use crate::net::Node;
 use crate::show::btc;
 
-/// Addresses looked at beyond those given out.
+/// Addresses of each branch that are always looked at.
+const DEPTH: u32 = 1_000;
+/// Addresses looked at beyond those given out or found in use.
 const GAP: u32 = 100;
 
 pub fn run(cx: Context, command: Command) -> Done {
     match command {
-        Command::Sync { vault, node } => sync(cx, &vault, &Node::new(&node)?),
+        Command::Sync { vault, node, depth } => sync(cx, &vault, &Node::new(&node)?, depth),
         Command::Import { vault, file } => {
             let dir = VaultDir::open(&vault)?;
             let coins = Coins::parse(&files::read(&file)?, &file.display().to_string())?;
@@ -47,8 +49,8 @@ pub fn run(cx: Context, command: Command) -> Done {
 }
 
 /// The scripts of the vault's addresses, receive and change, with where they lie.
-fn scripts(vault: &Vault) -> BTreeMap<ScriptBuf, VaultAddress> {
-    let last = if vault.script.is_ranged() { GAP } else { 1 };
+fn scripts(vault: &Vault, depth: u32) -> BTreeMap<ScriptBuf, VaultAddress> {
+    let last = if vault.script.is_ranged() { depth } else { 1 };
     let mut all = BTreeMap::new();
     for branch in 0..vault.script.branch_count() {
         for index in 0..last {
@@ -61,17 +63,41 @@ fn scripts(vault: &Vault) -> BTreeMap<ScriptBuf, VaultAddress> {
     all
 }
 
-fn sync(cx: Context, path: &Path, node: &Node) -> Done {
+fn sync(cx: Context, path: &Path, node: &Node, depth: Option<u32>) -> Done {
     let dir = VaultDir::open(path)?;
     let vault = dir.vault()?;
-    let scripts = scripts(&vault);
+    let mut depth = depth.unwrap_or(depth_of(&dir, &vault)?);
+    let coins = loop {
+        let coins = scan(&vault, node, depth)?;
+        let last = coins.coins.iter().map(|c| c.address.index).max().unwrap_or(0);
+        // A coin near the end of what was looked at says that there may be more behind it.
+        if !vault.script.is_ranged() || last.saturating_add(GAP) <= depth || depth > INDEX_MAX {
+            break coins;
+        }
+        depth = last.saturating_add(DEPTH);
+    };
+    coins.save(&dir)?;
+    report(cx, &dir, &coins)
+}
+
+/// How many addresses of a branch may be in use.
+pub fn depth_of(dir: &VaultDir, vault: &Vault) -> Result<u32, Fail> {
+    let mut depth = DEPTH;
+    for branch in 0..vault.script.branch_count() {
+        depth = depth.max(dir.next_index(branch)?.saturating_add(GAP));
+    }
+    Ok(depth.min(INDEX_MAX + 1))
+}
+
+fn scan(vault: &Vault, node: &Node, depth: u32) -> Result<Coins, Fail> {
+    let scripts = scripts(vault, depth);
     let descriptors: Vec<Value> = vault
         .script
         .branch_texts()
         .into_iter()
         .map(|desc| {
             if vault.script.is_ranged() {
-                json!({"desc": desc, "range": GAP - 1})
+                json!({"desc": desc, "range": depth.saturating_sub(1)})
             } else {
                 json!(desc)
             }
@@ -86,8 +112,7 @@ fn sync(cx: Context, path: &Path, node: &Node) -> Done {
     {
         coins.coins.push(coin(node, unspent, &scripts)?);
     }
-    coins.save(&dir)?;
-    report(cx, &dir, &coins)
+    Ok(coins)
 }
 
 fn coin(

@@ -2,23 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
+use coordinator::client::Client;
+use coordinator::dir::VaultDir;
+use coordinator::service::Service;
 use serde_json::json;
 use tlog::dir::LogDir;
 use tlog::verify::{Fault, verify};
 use tlog::{CosignedHead, SignedHead, TreeHead, VerifierKey};
 use withdrawal::entry::{Body, Entry};
 use withdrawal::state::State;
+use withdrawal::succession::{Recovered, key_of_head};
 use withdrawal::wire::Wire as _;
 
 use super::Context;
 use crate::cli::Log;
 use crate::fail::{Done, Fail};
 use crate::files;
+use crate::net::Http;
 
 pub fn run(cx: Context, command: Log) -> Done {
     match command {
         Log::Verify { dir, head } => verify_log(cx, &dir, head.as_ref()),
         Log::Show { dir } => show(cx, &dir),
+        Log::Sync { vault, cosigner } => sync(cx, &vault, cosigner.as_deref()),
+        Log::Extract { dir, entry, out } => extract(cx, &dir, entry, &out),
     }
 }
 
@@ -37,11 +44,11 @@ fn key(log: &LogDir) -> Option<(VerifierKey, withdrawal::genesis::Vault)> {
         tlog::bundle::decode(&bundle)?.into_iter().next()
     };
     let note = String::from_utf8(log.head_note().ok()??).ok()?;
-    let size: u64 = note.lines().nth(1)?.parse().ok()?;
+    let size: u64 = note.lines().nth(1)?.parse().ok().filter(|size| *size > 0)?;
     let bytes = first(&tlog::log::bundle_path(0, size.min(256)))?;
     let Body::Genesis(signed) = Entry::from_bytes(&bytes).ok()?.body else { return None };
     let vault = signed.genesis.check().ok()?;
-    Some((vault.log.clone()?, vault))
+    Some((key_of_head(vault.log.as_ref()?, note.as_bytes()).ok()?, vault))
 }
 
 fn bad(cx: Context, first_bad: Option<u64>, detail: &str) -> Done {
@@ -68,6 +75,9 @@ fn verify_log(cx: Context, dir: &Path, newer: Option<&PathBuf>) -> Done {
         state.apply(&entry).map_err(|e| e.what)
     });
     match result {
+        Ok(()) if state.log() != Some(&key) => {
+            return bad(cx, None, "the log's name is not the one that its entries give it");
+        }
         Ok(()) => {}
         Err(Fault::Io(error)) => return Err(Fail::failed(error)),
         Err(fault) => return bad(cx, fault.first_bad(), &fault.to_string()),
@@ -140,6 +150,39 @@ fn show(cx: Context, dir: &Path) -> Done {
     Ok(())
 }
 
+fn sync(cx: Context, vault: &Path, socket: Option<&Path>) -> Done {
+    let dir = VaultDir::open(vault)?;
+    let default = dir.cosigner_socket();
+    let http = Http::new();
+    let client = Client::connect(socket.unwrap_or(&default))?;
+    let mut service = Service::new(&dir, client, &http)?;
+    service.open()?;
+    service.fresh_head()?;
+    let entries = service.mirror().head().size;
+    cx.say(&json!({"entries": entries}), &format!("{entries} entries, witnessed"));
+    Ok(())
+}
+
+fn extract(cx: Context, dir: &Path, number: u64, out: &Path) -> Done {
+    let log = open(dir)?;
+    let fault = |e: &dyn std::fmt::Display| Fail::malformed(dir.display(), number, e);
+    let (key, _) = key(&log).ok_or_else(|| fault(&"no genesis record"))?;
+    let note = log.head_note().map_err(Fail::failed)?.unwrap_or_default();
+    let head = *SignedHead::parse(&note, &key).map_err(|e| fault(&e))?.head();
+    let view = tlog::log::Log::at(&log, head);
+    if number >= head.size {
+        return Err(fault(&format!("the log has {} entries", head.size)));
+    }
+    let bytes = view.entries(number, number + 1).map_err(|e| fault(&e))?.pop().unwrap_or_default();
+    let proof = view.prove_inclusion(number).map_err(|e| fault(&e))?.iter().map(|h| h.0).collect();
+    let entry = Entry::from_bytes(&bytes).map_err(|e| fault(&e))?;
+    let says = format!("entry {number}: {} {}", entry.body.name(), describe(&entry.body));
+    let object = Recovered { entry: number, bytes, proof, head: note };
+    files::write_object(out, "entry", says.clone(), &object, cx.force)?;
+    cx.say(&json!({"entry": number, "file": out}), &says);
+    Ok(())
+}
+
 fn describe(body: &Body) -> String {
     match body {
         Body::Genesis(signed) => format!("vault {}", signed.genesis.vault_id()),
@@ -164,6 +207,12 @@ fn describe(body: &Body) -> String {
             let people: Vec<&str> = change.signatures.iter().map(|s| s.person.as_str()).collect();
             format!("{} by {}", change.change.kind.describe(), people.join(", "))
         }
-        Body::Succession(s) => format!("continues a log of {} entries", s.declaration.old_size),
+        Body::Succession(s) => s.declaration.describe(),
+        Body::Recovered(r) => {
+            let body = Entry::from_bytes(&r.bytes).map(|entry| entry.body);
+            let what =
+                body.map_or_else(|e| e.to_string(), |b| format!("{}: {}", b.name(), describe(&b)));
+            format!("entry {} of the log before: {what}", r.entry)
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod acts;
 mod approve;
 mod change;
+mod change_show;
 mod check;
 mod coins;
 mod cosigner;
@@ -14,6 +15,7 @@ mod psbt;
 mod release;
 mod request;
 mod review;
+mod succession;
 mod vault;
 mod vault_show;
 mod verify;
@@ -46,7 +48,7 @@ impl Context {
         if self.json {
             println!("{json}");
         } else {
-            println!("{}", text.trim_end());
+            println!("{}", crate::show::clean_lines(text.trim_end()));
         }
     }
 }
@@ -72,6 +74,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Veto(args) => acts::veto(cx, &args),
         Command::Freeze(args) => acts::freeze(cx, &args),
         Command::Unfreeze(args) => change::unfreeze(cx, &args),
+        Command::Succession(command) => succession::run(cx, command),
         Command::Undo(args) => change::undo(cx, &args),
         Command::Request(command) => request::run(cx, command),
         Command::Psbt(command) => psbt::run(cx, command),
@@ -112,6 +115,24 @@ pub fn open(path: &Path) -> Result<Opened, Fail> {
     };
     let coins = Coins::load(&dir)?;
     Ok(Opened { dir, vault, state, coins })
+}
+
+/// Keys that sign for a person are the ones that the roster has for that person.
+pub fn check_keys(
+    opened: &Opened,
+    person: &str,
+    review: &withdrawal::keys::PublicKey,
+    passkey: &withdrawal::person::Passkey,
+) -> Done {
+    let Some(known) = opened.state.chain_roster().person(person) else {
+        let detail = format!("nobody called `{person}` is in the vault's roster");
+        return Err(Fail::malformed("--person", "", detail));
+    };
+    if known.review_key != *review || known.passkey != *passkey {
+        let detail = format!("these are not the keys that {person} is enrolled with");
+        return Err(Fail::malformed("--review-key", "", detail));
+    }
+    Ok(())
 }
 
 /// Unix seconds by this machine's clock: for questions and expiry times, never for a decision.

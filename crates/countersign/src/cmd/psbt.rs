@@ -6,8 +6,10 @@ use std::str::FromStr as _;
 use bitcoin::{OutPoint, Psbt};
 use coordinator::build::Plan;
 use serde_json::json;
+use withdrawal::code::Code;
 use withdrawal::psbt::inspect as inspect_psbt;
 use withdrawal::psbt::raw;
+use withdrawal::spend::{OutputKind, PaidOutput};
 
 use super::{Context, Opened};
 use crate::cli::Psbt as Command;
@@ -53,8 +55,9 @@ fn build(
         .iter()
         .map(|c| OutPoint::from_str(c).map_err(|e| Fail::malformed("--coin", c, e)))
         .collect::<Result<Vec<_>, _>>()?;
-    let psbt = plan(&opened, &only, fee_rate)?.build(&intent)?;
-    report(cx, &opened, &psbt, out)
+    let plan = plan(&opened, &only, fee_rate)?;
+    let psbt = plan.build(&intent)?;
+    report(cx, &opened, &psbt, plan.change_index, out)
 }
 
 fn bump(cx: Context, vault: &Path, psbt: &Path, fee_rate: u64, out: &Path) -> Done {
@@ -62,16 +65,28 @@ fn bump(cx: Context, vault: &Path, psbt: &Path, fee_rate: u64, out: &Path) -> Do
     let bytes = files::psbt(psbt)?;
     let inspection =
         inspect_psbt(&bytes, &opened.vault.script).map_err(|e| files::psbt_fault(psbt, e))?;
-    let bumped = plan(&opened, &[], fee_rate)?.bump(&inspection.psbt)?;
-    report(cx, &opened, &bumped, out)
+    if inspection.spend.is_none() || !inspection.violations.is_empty() {
+        show::tell(&show::violations_text(&inspection.violations));
+        let code = inspection.violations.first().map_or(Code::InputAmountUnproven, |v| v.code);
+        let detail = "only a sound transaction of this vault is replaced by another";
+        return Err(Fail::Refused(code, detail.to_owned()));
+    }
+    let plan = plan(&opened, &[], fee_rate)?;
+    let bumped = plan.bump(&inspection.psbt)?;
+    report(cx, &opened, &bumped, plan.change_index, out)
 }
 
-fn report(cx: Context, opened: &Opened, psbt: &Psbt, out: &Path) -> Done {
+/// Writes what was built; only then a fresh change address counts as given out.
+fn report(cx: Context, opened: &Opened, psbt: &Psbt, fresh: u32, out: &Path) -> Done {
     let bytes = psbt.serialize();
     let network = opened.vault.genesis.network;
     let inspection =
         inspect_psbt(&bytes, &opened.vault.script).map_err(|e| files::psbt_fault(out, e))?;
     let spend = inspection.spend.ok_or_else(|| Fail::failed("what was built is not proven"))?;
+    let used = |o: &PaidOutput| matches!(&o.kind, OutputKind::Change(at) if at.index == fresh);
+    if opened.vault.script.is_ranged() && spend.outputs.iter().any(used) {
+        opened.dir.give_out(opened.vault.script.change_branch(), fresh)?;
+    }
     files::write_psbt(out, &bytes, cx.force)?;
     cx.say(&show::spend(None, network, &spend, None), &show::spend_text(network, &spend));
     Ok(())

@@ -72,6 +72,36 @@ fn note(opened: &Opened, reviewed: &Reviewed, script: &bitcoin::Script, sat: u64
     notes
 }
 
+/// Fee of the version that this transaction would replace, if there is one.
+fn replaces(opened: &Opened, reviewed: &Reviewed) -> Option<bitcoin::Amount> {
+    let record = opened.state.ledger().intent(&reviewed.intent.digest())?;
+    let others = record.versions.iter().filter(|v| v.reservation.spend != reviewed.digest);
+    others.map(|v| v.reservation.fee).next_back()
+}
+
+/// Payments that the intent asks for and the transaction does not make, and others than asked for.
+pub fn differs(reviewed: &Reviewed) -> Vec<String> {
+    let mut asked: Vec<(&[u8], u64)> = reviewed
+        .intent
+        .outputs()
+        .iter()
+        .map(|p| (p.script.as_bytes(), p.amount.to_sat()))
+        .collect();
+    let mut wrong = Vec::new();
+    for output in &reviewed.read.outputs {
+        match asked.iter().position(|(script, sat)| *script == output.script && *sat == output.sat)
+        {
+            Some(at) => drop(asked.swap_remove(at)),
+            None if output.own.is_some() => {}
+            None => wrong.push("a payment that nobody asked for".to_owned()),
+        }
+    }
+    if !asked.is_empty() {
+        wrong.push(format!("{} payments asked for are not made", asked.len()));
+    }
+    wrong
+}
+
 /// The review as JSON and as text.
 pub fn render(opened: &Opened, reviewed: &Reviewed) -> (Value, String) {
     let network = opened.vault.genesis.network;
@@ -82,10 +112,19 @@ pub fn render(opened: &Opened, reviewed: &Reviewed) -> (Value, String) {
         let address = reader::address(&output.script, chain(network));
         let shown = address.clone().unwrap_or_else(|| format!("script:{script:x}"));
         let amount = btc(bitcoin::Amount::from_sat(output.sat));
-        let (kind, notes) = match output.own {
+        let reference = reviewed
+            .intent
+            .outputs()
+            .iter()
+            .find(|p| *p.script == *script && p.amount.to_sat() == output.sat)
+            .map(|p| p.reference.clone());
+        let (kind, mut notes) = match output.own {
             Some((branch, index)) => ("change", vec![format!("own address {branch}/{index}")]),
             None => ("payment", note(opened, reviewed, script, output.sat)),
         };
+        if let (None, Some(reference)) = (output.own, &reference) {
+            notes.push(format!("reference {reference}"));
+        }
         text.push_str(&format!(
             "  {kind:<7} {amount:>22}  {shown}\n          {}\n",
             notes.join("; ")
@@ -96,7 +135,26 @@ pub fn render(opened: &Opened, reviewed: &Reviewed) -> (Value, String) {
     }
     let fee = bitcoin::Amount::from_sat(reviewed.read.fee_sat);
     let words = phrase(&reviewed.digest);
-    text.push_str(&format!("  fee     {:>22}\n", btc(fee)));
+    text.push_str(&format!(
+        "  fee     {:>22}  at most {} is asked for\n",
+        btc(fee),
+        btc(reviewed.intent.max_fee())
+    ));
+    if let Some(replaced) = replaces(opened, reviewed) {
+        text.push_str(&format!(
+            "  REPLACES a version of the same intent with a fee of {}\n",
+            btc(replaced)
+        ));
+    }
+    let requester = reviewed.intent.requester();
+    let by = opened.state.chain_roster().requester(requester).map(|r| r.name.as_str());
+    text.push_str(&format!(
+        "  asked for by {}\n",
+        by.map_or_else(
+            || format!("a key that the roster does not name: {}", requester.id()),
+            str::to_owned
+        )
+    ));
     text.push_str(&format!(
         "  spends {} coins; expires {}\n",
         reviewed.read.inputs.len(),
@@ -111,6 +169,7 @@ pub fn render(opened: &Opened, reviewed: &Reviewed) -> (Value, String) {
         "outputs": outputs,
         "fee_sat": reviewed.read.fee_sat,
         "expires": reviewed.intent.expires(),
+        "replaces_fee_sat": replaces(opened, reviewed).map(bitcoin::Amount::to_sat),
         "spend_digest": reviewed.digest.to_string(),
         "phrase": words,
     });

@@ -227,6 +227,7 @@ fn address(cx: Context, dir: &Path, label: Option<&str>) -> Done {
     let dir = VaultDir::open(dir)?;
     let vault = dir.vault()?;
     let index = if vault.script.is_ranged() { dir.next_index(0)? } else { 0 };
+    dir.give_out(0, index)?;
     // The second decoder derives it, and the first must agree: a wrong address loses coins for good.
     let other = reader::Vault::parse(vault.script.text()).map_err(|e| {
         Fail::failed(format!("the second decoder does not read the descriptor: {e}"))
@@ -243,12 +244,19 @@ fn address(cx: Context, dir: &Path, label: Option<&str>) -> Done {
         Network::Testnet4 | Network::Signet => reader::Chain::Test,
     };
     let address = reader::address(&script, chain).ok_or_else(|| Fail::failed("no address"))?;
+    let unsigned = dir.genesis()?;
+    if vault.genesis.cosigner.is_some() && !unsigned.unsigned().is_empty() {
+        crate::show::tell(&format!(
+            "not every founder has signed this vault ({} missing): make no deposit yet",
+            unsigned.unsigned().join(", ")
+        ));
+    }
     cx.say(&json!({"address": address, "branch": 0, "index": index, "label": label}), &address);
     Ok(())
 }
 
 pub fn genesis(cx: Context, command: GenesisCommand) -> Done {
-    let GenesisCommand::Sign { dir, person, review_key } = command;
+    let GenesisCommand::Sign { dir, person, review_key, yes } = command;
     let dir = VaultDir::open(&dir)?;
     let mut signed = dir.genesis()?;
     let key = files::signing_key(&review_key, &["review-key"])?;
@@ -263,7 +271,9 @@ pub fn genesis(cx: Context, command: GenesisCommand) -> Done {
         return Err(Fail::malformed(review_key.display(), "", detail));
     }
     // The founder reads the whole record before the key signs.
-    eprintln!("{}", super::vault_show::describe(&vault));
+    crate::show::tell(&super::vault_show::describe(&vault));
+    files::confirm(&phrase(&vault.id), yes)?;
+    files::bind_review_key(&review_key, &vault.id)?;
     signed.signatures.retain(|(name, _)| *name != person);
     signed.signatures.push((person.clone(), key.sign_digest(&vault.id)));
     dir.save_genesis(&signed)?;

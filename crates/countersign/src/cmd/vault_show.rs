@@ -131,11 +131,12 @@ pub fn show(cx: Context, dir: &Path) -> Done {
             json!({"who": "keys without a cosigner", "code": "COSIGNER_BYPASS", "why": vault.bypass}),
         ],
     };
+    let last = super::coins::depth_of(&opened.dir, vault)?.saturating_sub(1);
     let import: Vec<serde_json::Value> = (0u32..)
         .zip(vault.script.branch_texts())
         .map(|(branch, desc)| {
             let ranged = vault.script.is_ranged();
-            json!({"desc": desc, "active": ranged, "internal": branch == 1, "timestamp": "now", "range": ranged.then_some([0, 999])})
+            json!({"desc": desc, "active": ranged, "internal": branch == 1, "timestamp": "now", "range": ranged.then_some([0, last])})
         })
         .collect();
     let total = opened.coins.total();

@@ -9,7 +9,10 @@ use serde_json::json;
 use tlog::dir::{sync_dir, write_synced};
 use tlog::witness::{AddHead, Known, REQUEST_BYTES_MAX, Refusal};
 use tlog::{Hash, TreeHead, VerifierKey, WitnessSigner};
+use withdrawal::code::Code;
 use withdrawal::digest::{Tag, hex, unhex};
+use withdrawal::phrase::phrase;
+use withdrawal::succession::{Succession, is_successor};
 use zeroize::Zeroizing;
 
 use super::Context;
@@ -19,6 +22,8 @@ use crate::files;
 
 const KEY_FILE: &str = "witness-key.json";
 const LOGS: &str = "logs";
+/// Ending of a log's file once another has succeeded it.
+const RETIRED: &str = "retired";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +45,8 @@ struct LogFile {
 pub fn run(cx: Context, command: Witness) -> Done {
     match command {
         Witness::Init { dir, name, out } => init(cx, &dir, &name, &out),
-        Witness::Trust { dir, log } => trust(cx, &dir, &log),
+        Witness::Trust { dir, log, yes } => trust(cx, &dir, &log, yes),
+        Witness::Show { dir } => show_logs(cx, &dir),
         Witness::Run { dir, listen, clock_offset_secs } => {
             serve(cx, &dir, &listen, clock_offset_secs)
         }
@@ -65,7 +71,10 @@ fn log_path(dir: &Path, origin: &str) -> PathBuf {
     dir.join(LOGS).join(format!("{}.json", Tag::Key.digest(origin.as_bytes())))
 }
 
-fn trust(cx: Context, dir: &Path, log: &Path) -> Done {
+fn trust(cx: Context, dir: &Path, log: &Path, yes: bool) -> Done {
+    if let Ok(signed) = files::read_object::<Succession>(log, super::succession::KIND) {
+        return follow(cx, dir, &signed, yes);
+    }
     let text = files::read(log)?;
     let text =
         String::from_utf8(text).map_err(|_| Fail::malformed(log.display(), "", "not text"))?;
@@ -78,8 +87,76 @@ fn trust(cx: Context, dir: &Path, log: &Path) -> Done {
     if path.exists() {
         return Err(Fail::failed(format!("log {} is trusted already", key.name())));
     }
+    if path.with_extension(RETIRED).exists() {
+        return Err(Fail::failed(format!("log {} was succeeded by another", key.name())));
+    }
     save(&path, &Known { log: key.clone(), head: TreeHead::EMPTY })?;
     cx.say(&json!({"origin": key.name()}), &format!("trusts {}", key.name()));
+    Ok(())
+}
+
+/// Follows a succession: its new log is trusted and the old one cosigned no more. The head that it names
+/// must not be behind what this witness has seen, or people could declare away what they dislike.
+fn follow(cx: Context, dir: &Path, signed: &Succession, yes: bool) -> Done {
+    let declaration = &signed.declaration;
+    let new = VerifierKey::parse(&declaration.new_log)
+        .map_err(|e| Fail::malformed("succession", "new_log", e))?;
+    let mut known = logs(dir)?;
+    known.retain(|(_, known)| known.log.key() == new.key() && known.log.kind() == new.kind());
+    let [(old_path, old)] = known.as_slice() else {
+        let detail = "this witness does not follow the log that is succeeded";
+        return Err(Fail::malformed("succession", "new_log", detail));
+    };
+    let first = old.log.name().split("/succession-").next().unwrap_or_default();
+    if old.log == new || !is_successor(first, new.name()) {
+        let detail = format!("`{}` is no name for a successor of `{}`", new.name(), old.log.name());
+        return Err(Fail::malformed("succession", "new_log", detail));
+    }
+    let named = declaration.old_head();
+    if named.size < old.head.size || (named.size == old.head.size && named.root != old.head.root) {
+        let detail = format!(
+            "the succession names {}:{}, this witness has seen {}:{}",
+            named.size,
+            hex(&named.root.0),
+            old.head.size,
+            hex(&old.head.root.0)
+        );
+        return Err(Fail::Refused(Code::LogRollback, detail));
+    }
+    crate::show::tell(&super::succession::describe(declaration));
+    files::confirm(&phrase(&declaration.digest()), yes)?;
+    // A crash between the two leaves both logs followed; trusting again retires the old one.
+    let path = log_path(dir, new.name());
+    if !path.exists() {
+        save(&path, &Known { log: new.clone(), head: TreeHead::EMPTY })?;
+    }
+    std::fs::rename(old_path, old_path.with_extension(RETIRED)).map_err(Fail::failed)?;
+    sync_dir(&dir.join(LOGS)).map_err(Fail::failed)?;
+    cx.say(
+        &json!({"origin": new.name(), "instead_of": old.log.name()}),
+        &format!("trusts {}\n  instead of {}", new.name(), old.log.name()),
+    );
+    Ok(())
+}
+
+/// Every log that is followed, with its file.
+fn logs(dir: &Path) -> Result<Vec<(PathBuf, Known)>, Fail> {
+    let listing =
+        std::fs::read_dir(dir.join(LOGS)).map_err(|e| Fail::malformed(dir.display(), LOGS, e))?;
+    let mut paths: Vec<PathBuf> = listing.filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
+    paths.sort();
+    Ok(paths.into_iter().filter_map(|path| load(&path).map(|known| (path, known))).collect())
+}
+
+fn show_logs(cx: Context, dir: &Path) -> Done {
+    let known = logs(dir)?;
+    let head = |k: &Known| format!("{}:{}", k.head.size, hex(&k.head.root.0));
+    let rows: Vec<_> =
+        known.iter().map(|(_, k)| json!({"origin": k.log.name(), "head": head(k)})).collect();
+    let text: Vec<String> =
+        known.iter().map(|(_, k)| format!("{}\n  {}", k.log.name(), head(k))).collect();
+    cx.say(&json!({"logs": rows}), &text.join("\n"));
     Ok(())
 }
 

@@ -337,10 +337,16 @@ fn d13_a_freeze_needs_no_coordinator() {
     // A quorum starts it again; one person can't.
     bench.tell_time();
     let state = bench.state();
-    let alone = bench.trial.change(&state, ChangeKind::Unfreeze, &[bench.person("bob")]).unwrap();
+    let alone = bench
+        .trial
+        .change(&state, ChangeKind::Unfreeze { acts: state.freezes() }, &[bench.person("bob")])
+        .unwrap();
     assert_eq!(bench.change(alone).unwrap_err(), [Code::QuorumNotMet]);
     let signers = [bench.person("alice"), bench.person("bob")];
-    let both = bench.trial.change(&state, ChangeKind::Unfreeze, &signers).unwrap();
+    let both = bench
+        .trial
+        .change(&state, ChangeKind::Unfreeze { acts: state.freezes() }, &signers)
+        .unwrap();
     bench.change(both).unwrap();
     bench.release(&ready).unwrap();
 }

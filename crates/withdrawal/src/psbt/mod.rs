@@ -6,6 +6,7 @@ mod outputs;
 pub mod raw;
 
 pub use inspect::{Inspection, inspect, to_binary};
+pub use raw::{INPUTS_MAX, OUTPUTS_MAX};
 
 use crate::code::Violation;
 

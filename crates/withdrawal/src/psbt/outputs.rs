@@ -14,25 +14,43 @@ pub(super) fn inspect(
     vault: &VaultScript,
     out: &mut Vec<Violation>,
 ) -> Vec<PaidOutput> {
+    let mut decorated = 0;
     let pairs = psbt.unsigned_tx.output.iter().zip(&psbt.outputs);
-    pairs
+    let paid = pairs
         .enumerate()
-        .map(|(index, (paid, map))| inspect_one(index, paid, map, vault, out))
-        .collect()
+        .map(|(index, (paid, map))| {
+            let claims = map.bip32_derivation.values().any(|(f, _)| vault.has_fingerprint(*f));
+            decorated += usize::from(claims);
+            let look = decorated <= DECORATED_MAX || !vault.is_ranged();
+            inspect_one(index, paid, map, vault, look, out)
+        })
+        .collect();
+    if decorated > DECORATED_MAX && vault.is_ranged() {
+        let detail = "more outputs claim to be the vault's than are looked at";
+        let violation = Violation::new(Code::TxLimits, detail);
+        out.push(violation.limit(DECORATED_MAX as u64, decorated as u64));
+    }
+    paid
 }
+
+/// Outputs that claim keys of the vault, at most: each costs derivations, an honest one is change.
+const DECORATED_MAX: usize = 16;
 
 fn inspect_one(
     index: usize,
     paid: &TxOut,
     map: &Output,
     vault: &VaultScript,
+    look: bool,
     out: &mut Vec<Violation>,
 ) -> PaidOutput {
     let origins =
         map.bip32_derivation.values().chain(map.tap_key_origins.values().map(|origin| &origin.1));
-    let own = find(vault, &paid.script_pubkey, origins);
+    let own = if look { find(vault, &paid.script_pubkey, origins) } else { None };
     if own.is_none() {
-        check_decoration(index, map, vault, out);
+        if look {
+            check_decoration(index, map, vault, out);
+        }
         check_type(index, &paid.script_pubkey, vault, out);
     }
     let dust = paid.script_pubkey.minimal_non_dust();
@@ -53,7 +71,7 @@ fn check_decoration(index: usize, map: &Output, vault: &VaultScript, out: &mut V
         .filter(|(_, origin)| vault.has_fingerprint(origin.0));
     // One real key of ours among them tells more than the foreign ones beside it.
     let found: Vec<(Code, String)> =
-        claims.take(64).map(|(key, origin)| judge_claim(key, origin, vault)).collect();
+        claims.take(16).map(|(key, origin)| judge_claim(key, origin, vault)).collect();
     let order = [Code::ChangePathOutOfWindow, Code::ChangeDescriptorMismatch, Code::ChangeNotOurs];
     let worst = order.iter().find_map(|code| found.iter().find(|(c, _)| c == code));
     if let Some((code, what)) = worst {

@@ -15,6 +15,7 @@ pub mod replacement;
 pub mod request;
 pub mod script;
 pub mod share;
+pub mod succession;
 pub mod superfluous;
 pub mod time;
 pub mod tx_limit;
@@ -44,6 +45,7 @@ const OTHERS: &[Rule] = &[
     time::check,
     script::check,
     frozen::check,
+    succession::check,
     governance::check,
 ];
 

@@ -10,7 +10,7 @@ pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
         out.push(Violation::new(Code::AlreadyReleased, detail));
     }
     let Some(record) = case.record.filter(|r| !r.cancelled) else { return };
-    if record.abandoned {
+    if record.abandoned.is_some() {
         let detail = "its coins were given to a refresh";
         out.push(Violation::new(Code::AlreadyReleased, detail));
     }

@@ -17,7 +17,8 @@ pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
     if taken <= case.policy.limits.share_floor {
         return;
     }
-    let mut change = case.state.ledger().unspent_change();
+    let spending = case.spend.inputs.iter().map(|i| i.outpoint).collect();
+    let mut change = case.state.ledger().unspent_change(&case.intent_digest, &spending);
     let mut floor = case.state.balance_floor().unwrap_or(Amount::ZERO);
     if case.step == Step::Check {
         change = case.facts.unspent_change.unwrap_or(change);

@@ -50,7 +50,8 @@ pub fn window(case: &Case<'_>) -> WindowSum {
 /// What this intent charges: its payments and the highest fee of any version, this one included.
 pub fn own_charge(case: &Case<'_>) -> Amount {
     let earlier = case.record.map_or(Amount::ZERO, IntentRecord::fee);
-    case.paid() + case.spend.fee.max(earlier)
+    // A payment to the vault's own address is charged like any other, now as later.
+    case.paid().max(case.intent.total()) + case.spend.fee.max(earlier)
 }
 
 pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {

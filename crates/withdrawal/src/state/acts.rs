@@ -3,7 +3,7 @@
 use bitcoin::Script;
 
 use super::State;
-use crate::act::{ACTS_PER_DAY, ActKind, Author, SignedAct};
+use crate::act::{ACTS_PER_DAY, ActKind, Author, SignedAct, WIDE_ACTS_PER_DAY};
 use crate::code::{Code, Violation};
 use crate::digest::Digest;
 use crate::policy::Limit;
@@ -80,7 +80,7 @@ impl State {
         }
         let key = match &act.author {
             Author::Person(id) => match self.roster.person(id) {
-                Some(person) if !self.suspended.contains(id) => person.review_key,
+                Some(person) if !self.suspended.contains_key(id) => person.review_key,
                 _ => {
                     return refuse(
                         Code::NotEntitled,
@@ -94,29 +94,29 @@ impl State {
         if !key.verifies(&digest.0, &signed.signature) {
             return refuse(Code::DigestMismatch, "the signature is not its author's".to_owned());
         }
-        if self.done.contains(&digest) {
-            return Ok(());
+        if self.done.contains_key(&digest) {
+            return match self.acts.iter().find(|a| a.digest == digest) {
+                Some(known) if known.undone => {
+                    refuse(Code::NotEntitled, "the act was undone by a quorum".to_owned())
+                }
+                _ => Ok(()),
+            };
         }
         match (&act.author, &act.kind) {
-            (Author::Person(id), ActKind::Revoke { person }) if id == person => Ok(()),
-            (Author::Person(_), ActKind::Freeze) => Ok(()),
-            (Author::Person(id), ActKind::Cancel { intent }) => {
-                self.judge_cancel(intent)?;
-                self.judge_budget(id)
-            }
             (Author::Person(id), _) if self.is_revoked(id) => {
                 refuse(Code::NotEntitled, format!("{id} was revoked"))
             }
-            (Author::Person(id), ActKind::Revoke { person }) => {
-                if self.roster.person(person).is_none() {
-                    return refuse(
-                        Code::NotEntitled,
-                        format!("nobody called {person} in the roster"),
-                    );
-                }
-                self.judge_budget(id)
+            (Author::Person(id), ActKind::Revoke { person })
+                if self.roster.person(person).is_none() =>
+            {
+                let who = crate::assertion::safe(person);
+                refuse(Code::NotEntitled, format!("nobody called {who} in {id}'s roster"))
             }
-            (Author::Person(id), _) => self.judge_budget(id),
+            (Author::Person(id), ActKind::Cancel { intent }) => {
+                self.judge_cancel(intent)?;
+                self.judge_budget(id, &act.kind)
+            }
+            (Author::Person(id), _) => self.judge_budget(id, &act.kind),
             (Author::Requester(key), ActKind::Cancel { intent }) => {
                 let own = self.ledger.intent(intent).is_some_and(|i| i.requester == *key);
                 if !own {
@@ -140,26 +140,27 @@ impl State {
             let detail = "the intent is signed, or may be; its coins stay with it";
             return Err(Violation::new(Code::AlreadyReleased, detail));
         }
+        let cancels = |a: &&ActInForce| matches!(&a.act.act.kind, ActKind::Cancel { intent: i } if i == intent);
+        if let Some(known) = self.in_force().find(cancels) {
+            let detail = format!("the intent was cancelled by entry {} already", known.entry);
+            return Err(Violation::new(Code::Cancelled, detail));
+        }
         Ok(())
     }
 
-    /// Three acts a person a day by the witnesses' time.
-    fn judge_budget(&self, id: &str) -> Result<(), ActRefusal> {
-        let own = |kind: &ActKind| match kind {
-            ActKind::Freeze => true,
-            ActKind::Revoke { person } => person == id,
-            _ => false,
-        };
+    /// So many acts of a sort a person a day, by the witnesses' time.
+    fn judge_budget(&self, id: &str, kind: &ActKind) -> Result<(), ActRefusal> {
+        let (sort, limit) = budget(id, kind);
         let day = self.acts.iter().filter(|a| {
             a.act.act.author == Author::Person(id.to_owned())
-                && !own(&a.act.act.kind)
+                && budget(id, &a.act.act.kind).0 == sort
                 && self.age_secs(super::Since::Entry(a.entry)) < 86_400
         });
         let count = day.count();
-        if count >= ACTS_PER_DAY {
+        if count >= limit {
             let detail = format!("{id} has acted {count} times today");
             let violation = Violation::new(Code::Budget, detail);
-            return Err(violation.limit(ACTS_PER_DAY as u64, count as u64));
+            return Err(violation.limit(limit as u64, count as u64));
         }
         Ok(())
     }
@@ -169,5 +170,25 @@ impl State {
         let mut left = self.roster.clone();
         left.persons.retain(|p| p.id != id && self.is_active(&p.id));
         self.policy.unmeetable(&left).is_some()
+    }
+}
+
+/// Acts that are counted together, and how many of them a day.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// Own keys and freezing.
+    Own,
+    /// Saying no to single intents.
+    Reject,
+    /// Everything else.
+    Tighten,
+}
+
+fn budget(id: &str, kind: &ActKind) -> (Sort, usize) {
+    match kind {
+        ActKind::Freeze => (Sort::Own, WIDE_ACTS_PER_DAY),
+        ActKind::Revoke { person } if person == id => (Sort::Own, WIDE_ACTS_PER_DAY),
+        ActKind::Reject { .. } => (Sort::Reject, WIDE_ACTS_PER_DAY),
+        _ => (Sort::Tighten, ACTS_PER_DAY),
     }
 }

@@ -61,15 +61,20 @@ impl State {
                 self.enter_change(index, &change.change);
             }
             Body::Succession(succession) => {
-                let digest = succession.declaration.digest();
-                let review = succession.declaration.review_digest();
-                self.judge_signatures(&succession.signatures, &digest, &review, None)
+                self.judge_succession(succession)
                     .map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
-                self.ledger.succeed(index, &succession.declaration.released);
+                self.enter_succession(index, succession);
+            }
+            Body::Recovered(recovered) => {
+                let entry = self
+                    .judge_recovered(recovered)
+                    .map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
+                self.enter_recovered(index, recovered, &entry);
             }
         }
         self.size += 1;
         self.settle();
+        self.settle_succession();
         Ok(())
     }
 
@@ -85,15 +90,19 @@ impl State {
         Ok(())
     }
 
-    fn enter_act(&mut self, index: u64, signed: &SignedAct) {
+    pub(super) fn enter_act(&mut self, index: u64, signed: &SignedAct) {
         let digest = signed.act.digest();
-        if !self.done.insert(digest) {
+        if self.done.contains_key(&digest) {
             return;
         }
+        self.done.insert(digest, index);
         let as_freeze =
             matches!(&signed.act.kind, ActKind::Revoke { person } if self.would_disable(person));
         if let ActKind::Cancel { intent } = &signed.act.kind {
-            self.ledger.cancel(intent);
+            // Live this was judged; one of an old log that may be signed by now frees nothing.
+            if !self.ledger.intent(intent).is_some_and(|i| i.counts_as_signed()) {
+                self.ledger.cancel(intent);
+            }
         }
         let act = signed.clone();
         self.acts.push(ActInForce { entry: index, digest, act, undone: false, as_freeze });

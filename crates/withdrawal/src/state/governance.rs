@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{PendingChange, Since, State};
-use crate::act::Author;
-use crate::change::{Change, ChangeKind, ChangeSignature, SignedChange};
+use crate::act::{ActKind, Author};
+use crate::change::{Change, ChangeKind, ChangeSignature, OPEN_SECS_MAX, SignedChange};
 use crate::code::{Code, Violation};
 use crate::digest::Digest;
 use crate::person::Person;
@@ -26,13 +26,34 @@ impl State {
     /// Whether a change may be taken: its content is sound and a governance quorum signed it.
     pub fn judge_change(&self, signed: &SignedChange) -> Result<(), Violation> {
         let change = &signed.change;
+        self.judge_proposal(change)?;
+        let (digest, review) = (change.digest(), change.review_digest());
+        match self.actor_of(&change.kind) {
+            None => self.judge_signatures(&signed.signatures, &digest, &review),
+            Some(actor) => {
+                let undone = match &change.kind {
+                    ChangeKind::Undo { act, .. } => Some(act),
+                    _ => None,
+                };
+                let counts = |id: &str| {
+                    !self.suspended.contains_key(id) && self.may_undo(id, &actor, undone)
+                };
+                self.judge_signers(&signed.signatures, &digest, &review, counts, Some(&actor))
+            }
+        }
+    }
+
+    /// The same without the signatures: whether it is worth anybody's.
+    pub fn judge_proposal(&self, change: &Change) -> Result<(), Violation> {
         if change.vault_id != self.vault.id {
             return Err(refuse(Code::DigestMismatch, "the change is for another vault"));
         }
         let digest = change.digest();
-        if self.done.contains(&digest) {
-            return Ok(());
+        if let Some(entry) = self.done.get(&digest) {
+            let detail = format!("the change stands in entry {entry} already");
+            return Err(refuse(Code::AlreadyReleased, detail));
         }
+        self.judge_age(change)?;
         if change.previous != self.head_for(&change.kind) {
             let code = match change.kind {
                 ChangeKind::Policy(_) => Code::PolicyChanged,
@@ -41,14 +62,26 @@ impl State {
             };
             return Err(refuse(code, "the change continues another head than the present one"));
         }
-        self.judge_content(&change.kind)?;
-        let actor = self.actor_of(&change.kind);
-        self.judge_signatures(
-            &signed.signatures,
-            &digest,
-            &change.review_digest(),
-            actor.as_deref(),
-        )
+        self.judge_content(&change.kind)
+    }
+
+    /// A change is entered while its signers expect it to be.
+    fn judge_age(&self, change: &Change) -> Result<(), Violation> {
+        let Some(now) = self.now() else { return Ok(()) };
+        if now.high > change.not_after {
+            let detail = format!("the change ran out at {}", change.not_after);
+            return Err(refuse(Code::Expired, detail));
+        }
+        if change.not_after > now.low.plus(OPEN_SECS_MAX) {
+            let detail = "a change is open for thirty days at most";
+            return Err(refuse(Code::Expired, detail));
+        }
+        Ok(())
+    }
+
+    /// The entry that holds a change, if one does.
+    pub fn change_entry(&self, digest: &Digest) -> Option<u64> {
+        self.done.get(digest).copied()
     }
 
     /// Who did what an undo undoes; that person's word does not count in it.
@@ -103,16 +136,54 @@ impl State {
                     None => Ok(()),
                 }
             }
-            ChangeKind::Undo { act, .. } => {
-                let known = self.acts.iter().any(|a| a.digest == *act && !a.undone);
-                if known { Ok(()) } else { Err(malformed(format!("no act {act} is in force"))) }
+            ChangeKind::Undo { act, suspend } => self.judge_undo(act, *suspend),
+            ChangeKind::Unfreeze { acts } => {
+                let frozen = self.freezes();
+                match acts.iter().find(|act| !frozen.contains(act)) {
+                    _ if acts.is_empty() => Err(malformed("no freeze is named".to_owned())),
+                    Some(act) => Err(malformed(format!("no freeze {act} is in force"))),
+                    None => Ok(()),
+                }
             }
-            ChangeKind::Unfreeze => match self.frozen_by() {
-                Some(_) => Ok(()),
-                None => Err(malformed("the vault is not frozen".to_owned())),
-            },
             ChangeKind::Floor { .. } => Ok(()),
         }
+    }
+
+    fn judge_undo(&self, digest: &Digest, suspend: bool) -> Result<(), Violation> {
+        let act = self.acts.iter().find(|a| a.digest == *digest && !a.undone);
+        let Some(act) = act else {
+            return Err(refuse(Code::Malformed, format!("no act {digest} is in force")));
+        };
+        if matches!(act.act.act.kind, ActKind::Cancel { .. }) {
+            return Err(refuse(Code::Cancelled, "an intent that was cancelled is so for ever"));
+        }
+        if let (true, Author::Person(id)) = (suspend, &act.act.act.author) {
+            let mut left = self.roster.clone();
+            left.persons.retain(|p| p.id != *id && !self.suspended.contains_key(&p.id));
+            if let Some(what) = self.policy.unmeetable(&left) {
+                return Err(refuse(Code::QuorumNotMet, format!("leaves too few: {what}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Digests of the freezes in force, revocations that are only freezes included.
+    pub fn freezes(&self) -> Vec<Digest> {
+        let standing = self.acts.iter().filter(|a| !a.undone);
+        let freezes = standing.filter(|a| a.as_freeze || a.act.act.kind == ActKind::Freeze);
+        freezes.map(|a| a.digest).collect()
+    }
+
+    /// Whether a person's word counts in undoing an act of `actor`: nobody else has revoked him, nor
+    /// he himself, and it is not his own revocation that is undone.
+    fn may_undo(&self, id: &str, actor: &str, undone: Option<&Digest>) -> bool {
+        let against = self.acts.iter().filter(|a| {
+            !a.undone && matches!(&a.act.act.kind, ActKind::Revoke { person } if person == id)
+        });
+        let mut against = against.filter(|a| !a.as_freeze);
+        against.all(|a| {
+            Some(&a.digest) != undone && a.act.act.author == Author::Person(actor.to_owned())
+        })
     }
 
     fn roster_after(&self, kind: &ChangeKind) -> crate::person::Roster {
@@ -132,6 +203,16 @@ impl State {
         signatures: &[ChangeSignature],
         digest: &Digest,
         review_digest: &Digest,
+    ) -> Result<(), Violation> {
+        self.judge_signers(signatures, digest, review_digest, |id| self.is_active(id), None)
+    }
+
+    fn judge_signers(
+        &self,
+        signatures: &[ChangeSignature],
+        digest: &Digest,
+        review_digest: &Digest,
+        counts: impl Fn(&str) -> bool,
         without: Option<&str>,
     ) -> Result<(), Violation> {
         let mut signers: Vec<&Person> = Vec::new();
@@ -139,12 +220,7 @@ impl State {
         let min_age = u64::from(self.policy.governance.credential_min_age_hours) * 3600;
         for signature in signatures.iter().take(crate::person::PERSONS_MAX) {
             let who = &signature.person;
-            // An undo may be signed by people whom the very act revoked.
-            let person = match without {
-                Some(_) => self.roster.person(who).filter(|_| !self.suspended.contains(who)),
-                None => self.active_person(who),
-            };
-            let Some(person) = person else {
+            let Some(person) = self.roster.person(who).filter(|_| counts(who)) else {
                 let safe = crate::assertion::safe(who);
                 return Err(refuse(Code::NotEntitled, format!("{safe} is not of the roster")));
             };
@@ -191,27 +267,23 @@ impl State {
     /// Enters a change that was judged: at once, or to wait.
     pub(super) fn enter_change(&mut self, entry: u64, change: &Change) {
         let digest = change.digest();
-        if !self.done.insert(digest) {
-            return;
-        }
+        self.done.insert(digest, entry);
         match &change.kind {
             ChangeKind::Floor { amount } => self.floor = Some((*amount, entry)),
-            ChangeKind::Unfreeze => {
-                for act in &mut self.acts {
-                    if act.as_freeze || act.act.act.kind == crate::act::ActKind::Freeze {
-                        act.undone = true;
-                    }
+            ChangeKind::Unfreeze { acts } => {
+                for act in self.acts.iter_mut().filter(|a| acts.contains(&a.digest)) {
+                    act.undone = true;
                 }
             }
             ChangeKind::Undo { act, suspend } => {
-                let actor = self.actor_of(&change.kind);
+                let (actor, entry_number) = (self.actor_of(&change.kind), entry);
                 for entry in &mut self.acts {
                     if entry.digest == *act {
                         entry.undone = true;
                     }
                 }
                 if let (true, Some(actor)) = (*suspend, actor) {
-                    self.suspended.insert(actor);
+                    self.suspended.insert(actor, entry_number);
                 }
             }
             kind => self.pending.push(PendingChange { entry, digest, kind: kind.clone() }),
@@ -228,6 +300,10 @@ impl State {
                 self.pending.iter().position(|p| self.age_secs(Since::Entry(p.entry)) >= delay);
             let Some(position) = ripe else { return };
             let ripe = self.pending.remove(position);
+            // Each was sound when it was taken; together two might leave nobody who can decide.
+            if self.closes_governance(&ripe.kind) {
+                continue;
+            }
             self.put_in_force(&ripe);
             let same = |p: &PendingChange| {
                 std::mem::discriminant(&p.kind) == std::mem::discriminant(&ripe.kind)
@@ -236,7 +312,19 @@ impl State {
         }
     }
 
+    fn closes_governance(&self, kind: &ChangeKind) -> bool {
+        match kind {
+            ChangeKind::Policy(policy) => policy.unmeetable(&self.roster).is_some(),
+            ChangeKind::Roster { .. } => {
+                let next = self.roster_after(kind);
+                next.fault().is_some() || self.policy.unmeetable(&next).is_some()
+            }
+            _ => false,
+        }
+    }
+
     fn put_in_force(&mut self, ripe: &PendingChange) {
+        self.chain.push(ripe.digest);
         match &ripe.kind {
             ChangeKind::Policy(policy) => {
                 self.policy = policy.as_ref().clone();
@@ -248,7 +336,9 @@ impl State {
                     self.since.remove(id);
                 }
                 for enrolment in add {
-                    self.since.insert(enrolment.person.id.clone(), Since::Entry(ripe.entry));
+                    let id = &enrolment.person.id;
+                    self.since.insert(id.clone(), Since::Entry(ripe.entry));
+                    self.forgive(id, ripe.entry);
                 }
                 self.heads.roster = ripe.digest;
             }
@@ -262,7 +352,18 @@ impl State {
                 }
                 self.heads.allowlist = ripe.digest;
             }
-            ChangeKind::Floor { .. } | ChangeKind::Undo { .. } | ChangeKind::Unfreeze => {}
+            ChangeKind::Floor { .. } | ChangeKind::Undo { .. } | ChangeKind::Unfreeze { .. } => {}
+        }
+    }
+
+    /// What stood against the old credentials of a person does not stand against new ones that a
+    /// quorum gave later. What was done after the quorum's entry does.
+    fn forgive(&mut self, id: &str, before: u64) {
+        self.suspended.retain(|who, entry| who != id || *entry >= before);
+        for act in self.acts.iter_mut().filter(|a| a.entry < before) {
+            if matches!(&act.act.act.kind, ActKind::Revoke { person } if person == id) {
+                act.undone = true;
+            }
         }
     }
 }

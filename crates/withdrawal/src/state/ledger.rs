@@ -18,6 +18,8 @@ pub enum VersionState {
     Signed(u64),
     /// From before a start without a record of its end: it may have been signed.
     MaybeSigned(u64),
+    /// Never signed, and its intent has run out: it can't be any more.
+    Lapsed,
 }
 
 /// One transaction that serves an intent.
@@ -44,14 +46,16 @@ pub struct IntentRecord {
     pub payments: Vec<LoggedPayment>,
     /// It was given up before it was signed.
     pub cancelled: bool,
-    /// A refresh took its coins.
-    pub abandoned: bool,
+    /// The refresh that took its coins.
+    pub abandoned: Option<Digest>,
 }
 
 impl IntentRecord {
     /// Whether any version is or may be signed.
     pub fn counts_as_signed(&self) -> bool {
-        self.versions.iter().any(|v| v.state != VersionState::Reserved)
+        let signed =
+            |v: &Version| matches!(v.state, VersionState::Signed(_) | VersionState::MaybeSigned(_));
+        self.versions.iter().any(signed)
     }
 
     /// Payments and the highest fee of any version; charged once.
@@ -76,6 +80,7 @@ impl IntentRecord {
         for version in &self.versions {
             match version.state {
                 VersionState::Reserved => return None,
+                VersionState::Lapsed => {}
                 VersionState::Signed(entry) | VersionState::MaybeSigned(entry) => {
                     newest = newest.max(Some(entry));
                 }
@@ -92,7 +97,6 @@ pub struct Ledger {
     coins: BTreeMap<OutPoint, Digest>,
     references: BTreeMap<Digest, Digest>,
     scripts: BTreeMap<Digest, Vec<Digest>>,
-    change: BTreeMap<OutPoint, Amount>,
     released_before: BTreeSet<Digest>,
 }
 
@@ -122,10 +126,21 @@ impl Ledger {
         self.scripts.get(salted).map_or(&[], Vec::as_slice)
     }
 
-    /// Change of signed transactions that no intent has spent yet.
-    pub fn unspent_change(&self) -> Amount {
-        let free = self.change.iter().filter(|(coin, _)| !self.coins.contains_key(coin));
-        free.map(|(_, amount)| *amount).sum()
+    /// Change of signed transactions that no intent has spent yet and that `spending` does not spend.
+    /// Only one version of an intent is ever mined, so the least that any signed one leaves counts; an
+    /// abandoned intent, and the one that is being judged, leave nothing.
+    pub fn unspent_change(&self, judged: &Digest, spending: &BTreeSet<OutPoint>) -> Amount {
+        let left = |version: &Version| -> Option<Amount> {
+            let VersionState::Signed(_) = version.state else { return None };
+            let change = version.reservation.change.iter().filter(|(vout, _)| {
+                let coin = OutPoint { txid: version.reservation.txid, vout: *vout };
+                !self.coins.contains_key(&coin) && !spending.contains(&coin)
+            });
+            Some(change.map(|(_, amount)| *amount).sum())
+        };
+        let others = self.intents.iter().filter(|(digest, _)| *digest != judged);
+        let whole = others.filter(|(_, record)| record.abandoned.is_none());
+        whole.filter_map(|(_, record)| record.versions.iter().filter_map(left).min()).sum()
     }
 
     /// Whether a succession names the intent as released in the old log.
@@ -144,7 +159,7 @@ impl Ledger {
             r.outpoints.iter().filter_map(|o| self.foreign_owner(o, &r.intent)).collect();
         for intent in abandoned {
             if let Some(record) = self.intents.get_mut(&intent) {
-                record.abandoned = true;
+                record.abandoned = Some(r.intent);
             }
         }
         let record = self.intents.entry(r.intent).or_insert_with(|| IntentRecord {
@@ -153,7 +168,7 @@ impl Ledger {
             versions: Vec::new(),
             payments: Vec::new(),
             cancelled: false,
-            abandoned: false,
+            abandoned: None,
         });
         let first = record.versions.is_empty();
         let state = VersionState::Reserved;
@@ -208,12 +223,9 @@ impl Ledger {
         let version = version
             .filter(|v| v.reservation.spend == signed.spend)
             .ok_or_else(|| "countersigned what was never reserved".to_owned())?;
-        if let VersionState::Reserved = version.state {
+        // What may have been signed before a start is charged from now on if it is signed again.
+        if !matches!(version.state, VersionState::Signed(_)) {
             version.state = VersionState::Signed(entry);
-        }
-        let reservation = version.reservation.clone();
-        for (vout, amount) in &reservation.change {
-            self.change.insert(OutPoint { txid: reservation.txid, vout: *vout }, *amount);
         }
         Ok(())
     }
@@ -222,6 +234,15 @@ impl Ledger {
         let Some(record) = self.intents.get_mut(intent) else { return };
         record.cancelled = true;
         self.coins.retain(|_, owner| owner != intent);
+        // A refresh that is given up before it is signed gives the coins back to whose they were.
+        for (digest, record) in &mut self.intents {
+            if record.abandoned == Some(*intent) {
+                record.abandoned = None;
+                if !record.cancelled {
+                    self.coins.extend(record.outpoints().into_iter().map(|coin| (coin, *digest)));
+                }
+            }
+        }
         self.references.retain(|_, user| user != intent);
         for users in self.scripts.values_mut() {
             users.retain(|user| user != intent);
@@ -240,6 +261,12 @@ impl Ledger {
             .collect();
         for intent in lapsed {
             self.cancel(&intent);
+        }
+        // A replacement that nobody had signed before the intent ran out charges nothing for ever.
+        for version in self.intents.values_mut().flat_map(|record| &mut record.versions) {
+            if version.state == VersionState::Reserved && version.reservation.expires < high {
+                version.state = VersionState::Lapsed;
+            }
         }
     }
 

@@ -7,14 +7,16 @@ mod acts;
 mod apply;
 mod governance;
 mod ledger;
+mod succession;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bitcoin::ScriptBuf;
 
 pub use acts::{ActInForce, ActRefusal};
 pub use apply::ApplyError;
 pub use ledger::{IntentRecord, Ledger, Version, VersionState};
+pub(crate) use succession::voided;
 
 use crate::approval::ChainHeads;
 use crate::change::ChangeKind;
@@ -67,9 +69,14 @@ pub struct State {
     policy: Policy,
     allowlist: BTreeMap<ScriptBuf, (String, Since)>,
     pending: Vec<PendingChange>,
-    done: BTreeSet<Digest>,
+    /// Changes in force, in the order in which they came into it.
+    chain: Vec<Digest>,
+    /// Acts, changes and successions that were entered, and where.
+    done: BTreeMap<Digest, u64>,
     acts: Vec<ActInForce>,
-    suspended: BTreeSet<String>,
+    /// Who was suspended, by which entry.
+    suspended: BTreeMap<String, u64>,
+    succession: Option<succession::InSuccession>,
     floor: Option<(bitcoin::Amount, u64)>,
     ledger: Ledger,
     starts: u64,
@@ -99,9 +106,11 @@ impl State {
             policy: genesis.policy.clone(),
             allowlist,
             pending: Vec::new(),
-            done: BTreeSet::new(),
+            chain: Vec::new(),
+            done: BTreeMap::new(),
             acts: Vec::new(),
-            suspended: BTreeSet::new(),
+            suspended: BTreeMap::new(),
+            succession: None,
             floor: None,
             ledger: Ledger::default(),
             starts: 0,
@@ -131,10 +140,6 @@ impl State {
     pub fn now(&self) -> Option<Now> {
         self.accepted.map(|sight| sight.now)
     }
-    /// Heads of the three chains.
-    pub const fn heads(&self) -> &ChainHeads {
-        &self.heads
-    }
     /// The roster as the chain has it, before one-person acts.
     pub const fn chain_roster(&self) -> &Roster {
         &self.roster
@@ -146,6 +151,10 @@ impl State {
     /// Changes that wait.
     pub fn pending(&self) -> &[PendingChange] {
         &self.pending
+    }
+    /// Digests of the changes in force, in the order in which they came into it.
+    pub fn chain(&self) -> &[Digest] {
+        &self.chain
     }
     /// Intents and windows.
     pub const fn ledger(&self) -> &Ledger {
@@ -192,6 +201,7 @@ impl State {
         self.accepted = Some(sight);
         self.ledger.lapse(now.high);
         self.settle();
+        self.settle_succession();
         Ok(())
     }
 
@@ -235,7 +245,7 @@ impl State {
 
     /// Whether a person's credentials count: on the chain, not revoked, not suspended.
     pub fn is_active(&self, id: &str) -> bool {
-        self.roster.person(id).is_some() && !self.suspended.contains(id) && !self.is_revoked(id)
+        self.roster.person(id).is_some() && !self.suspended.contains_key(id) && !self.is_revoked(id)
     }
 
     /// A person whose credentials count.

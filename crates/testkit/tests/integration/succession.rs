@@ -1,0 +1,276 @@
+//! D27 and what belongs to it: the log goes on under a new name when its bytes are lost.
+
+use coordinator::trial::Trial;
+use testkit::bench::{Bench, codes};
+use tlog::TreeHead;
+use withdrawal::act::ActKind;
+use withdrawal::change::ChangeKind;
+use withdrawal::code::Code;
+use withdrawal::intent::Kind;
+use withdrawal::protocol::{Request, Response};
+use withdrawal::succession::Succession;
+
+/// A vault that lost what came after its backup: one payment, and dave's revocation of alice.
+struct Lost {
+    bench: Bench,
+    old: TreeHead,
+    backup_size: u64,
+    released: testkit::bench::Ready,
+    revocation: withdrawal::succession::Recovered,
+    reservation: withdrawal::succession::Recovered,
+    in_flight: testkit::bench::Ready,
+}
+
+fn lost() -> Lost {
+    let mut bench = Bench::new();
+    let in_flight = bench.payment(10_000_000);
+    let backup = bench.backup();
+    let backup_size = bench.status().size;
+    let released = bench.payment(50_000_000);
+    bench.release(&released).unwrap();
+    let act = bench.act_of("dave", ActKind::Revoke { person: "alice".to_owned() });
+    let entry = bench.act(act).unwrap();
+    bench.head().unwrap();
+    let old = bench.own_head();
+    let revocation = bench.extract(entry);
+    let reservation = bench.extract(backup_size);
+    bench.go_back(&backup);
+    std::fs::remove_dir_all(backup).unwrap();
+    Lost { bench, old, backup_size, released, revocation, reservation, in_flight }
+}
+
+fn declare(lost: &Lost, people: &[&str]) -> Succession {
+    let signers: Vec<_> = people.iter().map(|id| lost.bench.person(id)).collect();
+    let vault = lost.bench.core.vault();
+    Trial::succession(vault, lost.old, lost.backup_size, Vec::new(), &signers).unwrap()
+}
+
+fn succeed(lost: &mut Lost, people: &[&str]) -> Response {
+    let succession = declare(lost, people);
+    lost.bench.ask(Request::Succeed(Box::new(succession)))
+}
+
+#[test]
+fn d27_nothing_is_signed_before_twelve_hours_and_the_old_witnesses() {
+    let mut lost = lost();
+    let chain = |bench: &Bench| {
+        let state = bench.core.state();
+        let roster = state.chain_roster().clone();
+        (roster, state.chain_policy().clone(), state.allowlist().clone())
+    };
+    let before = chain(&lost.bench);
+    assert!(matches!(succeed(&mut lost, &["alice", "bob"]), Response::Appended(_)));
+    let bench = &mut lost.bench;
+    // No witness follows a name that its operator has not added.
+    assert!(bench.head().is_none());
+    let payment = bench.payment(20_000_000);
+    assert_eq!(codes(&bench.reserve(&payment)), [Code::StateRollback]);
+    bench.follow();
+    bench.tell_time();
+    let payment = bench.payment(20_000_000);
+    assert_eq!(bench.refused(&payment), [Code::StateRollback]);
+    bench.pass_hours(11);
+    assert_eq!(bench.refused(&payment), [Code::StateRollback]);
+    bench.pass_hours(2);
+    bench.release(&payment).unwrap();
+    // Approvals from before are void; no person, rule or address has changed.
+    let stale = lost.in_flight.clone();
+    let refused = bench.refused(&stale);
+    assert!(refused.contains(&Code::RosterChanged) && refused.contains(&Code::QuorumNotMet));
+    assert_eq!(chain(bench), before);
+    // It goes on after a restart, and the log replays.
+    bench.restart();
+    bench.state();
+    let payment = bench.payment(30_000_000);
+    bench.release(&payment).unwrap();
+}
+
+#[test]
+fn d27_people_revoked_after_the_backup_do_not_count() {
+    let mut lost = lost();
+    assert!(matches!(succeed(&mut lost, &["alice", "bob"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    // Anyone hands the revocation in; its proof is enough.
+    let recovered = lost.revocation.clone();
+    let answer = lost.bench.ask(Request::Recover(Box::new(recovered.clone())));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    let again = lost.bench.ask(Request::Recover(Box::new(recovered)));
+    assert_eq!(codes(&again), [Code::StateRollback]);
+    lost.bench.pass_hours(24);
+    let payment =
+        lost.bench.prepare(Kind::Pay, &[(lost.bench.usual.clone(), 20_000_000)], &["bob", "carol"]);
+    assert_eq!(lost.bench.refused(&payment), [Code::StateRollback]);
+    // Others declare it anew, in the same log, and wait again.
+    let mut renewed = declare(&lost, &["bob", "carol"]);
+    renewed.declaration.new_log = lost.bench.core.state().log().unwrap().to_string();
+    let signers = [lost.bench.person("bob"), lost.bench.person("carol")];
+    renewed.signatures = signers
+        .iter()
+        .map(|person| {
+            let declaration = &renewed.declaration;
+            let signatory = person.signatory();
+            let random = ring::rand::SystemRandom::new();
+            signatory
+                .sign_change(&declaration.digest(), &declaration.review_digest(), &random)
+                .unwrap()
+        })
+        .collect();
+    let answer = lost.bench.ask(Request::Succeed(Box::new(renewed)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    lost.bench.tell_time();
+    let ready = |bench: &mut Bench| {
+        let usual = bench.usual.clone();
+        bench.prepare(Kind::Pay, &[(usual, 20_000_000)], &["bob", "carol"])
+    };
+    let payment = ready(&mut lost.bench);
+    assert_eq!(lost.bench.refused(&payment), [Code::StateRollback]);
+    lost.bench.pass_hours(13);
+    lost.bench.release(&payment).unwrap();
+    // Alice, revoked in the old log, counts in nothing.
+    let usual = lost.bench.usual.clone();
+    let payment = lost.bench.prepare(Kind::Pay, &[(usual, 10_000_000)], &["alice", "bob"]);
+    assert!(lost.bench.refused(&payment).contains(&Code::RosterChanged));
+    lost.bench.restart();
+    lost.bench.state();
+}
+
+#[test]
+fn d27_what_was_released_is_not_released_again() {
+    let mut lost = lost();
+    // Without a word about it, the payment of the lost entries could be made twice: that is the price.
+    assert!(matches!(succeed(&mut lost, &["bob", "carol"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    // Its reservation shown, it stays where it was and is charged.
+    let recovered = lost.reservation.clone();
+    let answer = lost.bench.ask(Request::Recover(Box::new(recovered)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    lost.bench.pass_hours(13);
+    lost.bench.tell_time();
+    let intent = lost.released.parsed().digest();
+    assert!(lost.bench.core.state().ledger().intent(&intent).unwrap().counts_as_signed());
+    let owner = |c: &coordinator::coins::Coin| lost.bench.core.state().ledger().owner(&c.outpoint);
+    let free = lost.bench.coins.iter().find(|c| owner(c).is_none()).unwrap().outpoint;
+    let again = lost.bench.build_from(&lost.released.intent, &[free]);
+    let again = lost.bench.ready(lost.released.intent.clone(), again, &["bob", "carol"]);
+    assert!(lost.bench.refused(&again).contains(&Code::AlreadyReleased));
+    lost.bench.restart();
+    lost.bench.state();
+}
+
+#[test]
+fn d27_declared_as_released() {
+    let mut lost = lost();
+    let signers = [lost.bench.person("bob"), lost.bench.person("carol")];
+    let released = vec![lost.released.parsed().digest()];
+    let vault = lost.bench.core.vault();
+    let succession =
+        Trial::succession(vault, lost.old, lost.backup_size, released, &signers).unwrap();
+    let answer = lost.bench.ask(Request::Succeed(Box::new(succession)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    lost.bench.follow();
+    lost.bench.tell_time();
+    lost.bench.pass_hours(13);
+    let psbt = lost.bench.build(&lost.released.intent, 9);
+    let again = lost.bench.ready(lost.released.intent.clone(), psbt, &["bob", "carol"]);
+    assert_eq!(lost.bench.refused(&again), [Code::AlreadyReleased]);
+}
+
+#[test]
+fn d27_declarations_that_are_not_taken() {
+    let mut lost = lost();
+    // A quorum signs, with both keys, for this backup and a log of the vault's own.
+    assert_eq!(codes(&succeed(&mut lost, &["bob"])), [Code::QuorumNotMet]);
+    let good = declare(&lost, &["bob", "carol"]);
+    let mut changed: Vec<(Succession, Code)> = Vec::new();
+    let mut other = good.clone();
+    other.declaration.backup_size -= 1;
+    changed.push((other, Code::StateRollback));
+    let mut other = good.clone();
+    other.declaration.old_size = lost.backup_size;
+    changed.push((other, Code::StateRollback));
+    let mut other = good.clone();
+    other.declaration.nonce[0] ^= 1;
+    changed.push((other, Code::DigestMismatch));
+    let mut other = good.clone();
+    other.signatures[1] = other.signatures[0].clone();
+    changed.push((other, Code::DistinctPerson));
+    let mut other = good.clone();
+    other.declaration.new_log = lost.bench.witnesses[0].signer.verifier().to_string();
+    changed.push((other, Code::Malformed));
+    let size = lost.bench.status().size;
+    for (succession, code) in changed {
+        let answer = lost.bench.ask(Request::Succeed(Box::new(succession)));
+        assert_eq!(codes(&answer), [code]);
+    }
+    assert_eq!(lost.bench.status().size, size, "nothing was written");
+    // A cosigner that serves has lost nothing.
+    let mut serving = Bench::new();
+    let head = TreeHead { size: 1_000, root: lost.old.root };
+    let signers = [serving.person("bob"), serving.person("carol")];
+    let size = serving.core.state().size();
+    let succession =
+        Trial::succession(serving.core.vault(), head, size, Vec::new(), &signers).unwrap();
+    let answer = serving.ask(Request::Succeed(Box::new(succession)));
+    assert_eq!(codes(&answer), [Code::StateRollback]);
+}
+
+#[test]
+fn d27_entries_that_the_old_log_did_not_hold() {
+    let mut lost = lost();
+    let recovered = lost.revocation.clone();
+    let answer = lost.bench.ask(Request::Recover(Box::new(recovered.clone())));
+    assert_eq!(codes(&answer), [Code::StateRollback], "there is no succession yet");
+    assert!(matches!(succeed(&mut lost, &["alice", "bob"]), Response::Appended(_)));
+    let size = lost.bench.status().size;
+    let mut forged = recovered.clone();
+    *forged.bytes.last_mut().unwrap() ^= 1;
+    let mut elsewhere = recovered.clone();
+    elsewhere.entry -= 1;
+    let mut early = recovered.clone();
+    early.entry = 0;
+    let mut foreign = recovered;
+    foreign.head = b"countersign.invalid/x\n1\n\n".to_vec();
+    for bad in [forged, elsewhere, early, foreign] {
+        let answer = lost.bench.ask(Request::Recover(Box::new(bad)));
+        assert_eq!(codes(&answer), [Code::DigestMismatch]);
+    }
+    assert_eq!(lost.bench.status().size, size);
+}
+
+#[test]
+fn d27_a_removal_by_the_roster_chain_counts_at_once() {
+    let mut bench = Bench::with_policy(|p| p.governance.delay_hours = 48);
+    let backup = bench.backup();
+    let backup_size = bench.status().size;
+    bench.tell_time();
+    let state = bench.state();
+    let kind = ChangeKind::Roster {
+        add: vec![],
+        remove: vec!["alice".to_owned()],
+        add_requesters: vec![],
+        remove_requesters: vec![],
+    };
+    let signers = [bench.person("bob"), bench.person("carol")];
+    let change = bench.trial.change(&state, kind, &signers).unwrap();
+    let entry = bench.change(change).unwrap().entry;
+    bench.head().unwrap();
+    let (old, removal) = (bench.own_head(), bench.extract(entry));
+    bench.go_back(&backup);
+    let signers = [bench.person("alice"), bench.person("bob")];
+    let vault = bench.core.vault();
+    let succession = Trial::succession(vault, old, backup_size, Vec::new(), &signers).unwrap();
+    assert!(matches!(bench.ask(Request::Succeed(Box::new(succession))), Response::Appended(_)));
+    bench.follow();
+    bench.tell_time();
+    let answer = bench.ask(Request::Recover(Box::new(removal)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    bench.pass_hours(13);
+    bench.tell_time();
+    assert!(bench.core.state().succession_waits().is_some());
+    assert!(!bench.core.state().is_active("alice"));
+    bench.restart();
+    bench.state();
+    std::fs::remove_dir_all(backup).unwrap();
+}
