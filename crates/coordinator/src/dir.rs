@@ -64,6 +64,30 @@ impl VaultDir {
     pub fn head_path(&self) -> PathBuf {
         self.root.join("head")
     }
+    /// Keeps a head with cosignatures as the newest, and as the first of its size if it is that: what
+    /// ages since the log's last entry ages from the first.
+    pub fn keep_head(&self, note: &[u8]) -> Result<(), Error> {
+        let mut heads = self.heads()?;
+        let text = |note: &[u8]| String::from_utf8_lossy(note).lines().take(3).collect::<String>();
+        match heads.as_mut_slice() {
+            [first, .., last] if text(first) == text(note) => *last = note.to_vec(),
+            [first] if text(first) == text(note) => heads.push(note.to_vec()),
+            _ => heads = vec![note.to_vec()],
+        }
+        self.write(&self.head_path(), note)?;
+        self.write(&self.root.join("heads"), &heads.to_bytes())
+    }
+
+    /// The first and the newest cosigned head of the newest size.
+    pub fn heads(&self) -> Result<Vec<Vec<u8>>, Error> {
+        match std::fs::read(self.root.join("heads")) {
+            // What is damaged here is fetched again by the next command that talks to witnesses.
+            Ok(bytes) => Ok(Vec::<Vec<u8>>::from_bytes(&bytes).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(io("heads")(error)),
+        }
+    }
+
     /// The coins.
     pub fn coins_path(&self) -> PathBuf {
         self.root.join("coins.json")

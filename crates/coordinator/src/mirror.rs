@@ -4,8 +4,7 @@ use std::path::Path;
 
 use tlog::dir::LogDir;
 use tlog::log::Log;
-use tlog::{CosignedHead, SignedHead, TreeHead};
-use withdrawal::clock::Now;
+use tlog::{SignedHead, TreeHead};
 use withdrawal::code::Code;
 use withdrawal::entry::Entry;
 use withdrawal::genesis::Vault;
@@ -13,6 +12,7 @@ use withdrawal::protocol::{Request, Response};
 use withdrawal::state::State;
 use withdrawal::succession::key_of_head;
 use withdrawal::wire::Wire as _;
+use withdrawal::witnessed::Accepted;
 
 use crate::client::Client;
 use crate::dir::VaultDir;
@@ -159,27 +159,22 @@ impl Mirror {
         Err(Error::Refused(Code::LogFork, "the log has a name that no succession gave".to_owned()))
     }
 
-    /// The state that follows from the mirror, with the time of the newest cosigned head that is given.
-    pub fn state(&self, cosigned: Option<&[u8]>) -> Result<State, Error> {
+    /// The state that follows from the mirror, with the times of cosigned heads that are given, the
+    /// oldest first.
+    pub fn state(&self, cosigned: &[Vec<u8>]) -> Result<State, Error> {
         let mut state = State::new(self.vault.clone());
         for (number, bytes) in self.entries(0)?.iter().enumerate() {
             let entry =
                 Entry::from_bytes(bytes).map_err(|e| log_error(&format!("entry {number}: {e}")))?;
             state.apply(&entry).map_err(|e| log_error(&e))?;
         }
-        if let (Some(note), Some(policy)) = (cosigned, &self.vault.witnesses) {
-            let ours = self.note()?.is_some_and(|ours| origin(&ours) == origin(note));
-            if !ours {
-                return Ok(state);
-            }
-            let signed = Self::signed(&self.vault, note)?;
-            let head = CosignedHead::check(signed, policy.keys()).map_err(|e| log_error(&e))?;
-            let size = head.head().size;
-            let now = Now::from_cosignatures(head.cosignatures(), policy.k());
-            let ours = self.log().root_at(size).is_ok_and(|root| root == head.head().root);
-            if let (Some(now), true) = (now, ours && policy.is_met(&head)) {
-                // A head behind the entries' own times tells nothing new.
-                let _ = state.accept(size, now);
+        let ours = self.note()?.unwrap_or_default();
+        for note in cosigned.iter().filter(|note| origin(note) == origin(&ours)) {
+            let (Some(log), Some(policy)) = (state.log(), &self.vault.witnesses) else { break };
+            let root = |size| self.log().root_at(size).ok();
+            // A head behind the entries' own times tells nothing new.
+            if let Ok(accepted) = Accepted::check(note, log, policy, root) {
+                let _ = state.accept(accepted.size(), accepted.now());
             }
         }
         Ok(state)

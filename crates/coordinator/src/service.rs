@@ -154,7 +154,7 @@ impl<'a> Service<'a> {
             return Err(too_few(&self.policy, &answers));
         }
         let note = cosigned.to_note();
-        self.dir.write(&self.dir.head_path(), &note)?;
+        self.dir.keep_head(&note)?;
         Ok(note)
     }
 

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use withdrawal::network::Network;
 
 pub use governance::{
-    Act, ActOn, Allowlist, Change, Collective, Policy, Propose, Roster, Signing, Succession, Undo,
+    Act, ActOn, Allowlist, Change, Collective, Policy, Propose, RaiseFee, Roster, Signing,
+    Succession, Undo,
 };
 
 const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \
@@ -345,6 +346,8 @@ pub enum Coins {
 pub enum Request {
     /// Make a signed intent
     New(RequestNew),
+    /// Allow an intent's transactions a higher fee; takes a governance quorum, one person after the other
+    RaiseFee(RaiseFee),
     /// Give up an intent that is not signed yet
     Cancel {
         #[arg(long)]

@@ -51,6 +51,13 @@ pub enum ChangeKind {
         /// Digests of the acts.
         acts: Vec<Digest>,
     },
+    /// One intent's transactions may cost more than its requester said.
+    FeeCap {
+        /// Its digest.
+        intent: Digest,
+        /// The highest fee; the policy's caps stay.
+        max_fee: Amount,
+    },
 }
 
 impl Wire for ChangeKind {
@@ -85,6 +92,11 @@ impl Wire for ChangeKind {
                 out.push(6);
                 acts.put(out);
             }
+            Self::FeeCap { intent, max_fee } => {
+                out.push(7);
+                intent.put(out);
+                max_fee.put(out);
+            }
         }
     }
     fn take(from: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -100,6 +112,7 @@ impl Wire for ChangeKind {
             4 => Self::Floor { amount: Wire::take(from)? },
             5 => Self::Undo { act: Wire::take(from)?, suspend: Wire::take(from)? },
             6 => Self::Unfreeze { acts: Wire::take(from)? },
+            7 => Self::FeeCap { intent: Wire::take(from)?, max_fee: Wire::take(from)? },
             other => return Err(from.fail(format!("{other} is no change"))),
         })
     }
@@ -108,7 +121,10 @@ impl Wire for ChangeKind {
 impl ChangeKind {
     /// Whether it is in force at once; the others wait for the governance delay.
     pub const fn is_immediate(&self) -> bool {
-        matches!(self, Self::Undo { .. } | Self::Unfreeze { .. } | Self::Floor { .. })
+        matches!(
+            self,
+            Self::Undo { .. } | Self::Unfreeze { .. } | Self::Floor { .. } | Self::FeeCap { .. }
+        )
     }
 
     /// One sentence for people.
@@ -136,6 +152,9 @@ impl ChangeKind {
             }
             Self::Unfreeze { acts } => {
                 format!("unfreeze the vault: undo {} freezes", acts.len())
+            }
+            Self::FeeCap { intent, max_fee } => {
+                format!("intent {intent} may cost up to {max_fee}")
             }
         }
     }

@@ -109,6 +109,18 @@ pub struct Undo {
     pub suspend: bool,
 }
 
+#[derive(Args)]
+pub struct RaiseFee {
+    #[command(flatten)]
+    pub collective: Collective,
+    /// The intent
+    #[arg(long)]
+    pub intent: PathBuf,
+    /// The highest fee of its transactions from now on
+    #[arg(long)]
+    pub max_fee_sat: u64,
+}
+
 #[derive(Subcommand)]
 pub enum Roster {
     /// Propose people who come or go
@@ -212,9 +224,9 @@ pub enum Succession {
         #[arg(long)]
         vault: PathBuf,
         /// The old log's newest head as the witnesses have it: SIZE:ROOT (from `witness show`), or a
-        /// file with the head
+        /// file with the head; a succession that still waits is declared anew without it
         #[arg(long)]
-        old_head: String,
+        old_head: Option<String>,
         /// An intent that was released after the backup was made; once for each
         #[arg(long)]
         released: Vec<PathBuf>,

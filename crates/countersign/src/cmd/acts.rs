@@ -103,7 +103,7 @@ fn refresh(opened: &Opened, act: &SignedAct) -> bool {
     let updated = Client::connect(&opened.dir.cosigner_socket()).and_then(|mut client| {
         let mut mirror = Mirror::open(&opened.dir, opened.vault.clone())?;
         mirror.update(&mut client)?;
-        mirror.state(None)
+        mirror.state(&[])
     });
     if let Err(error) = &updated {
         eprintln!("the local copy of the log is behind: {error}");
@@ -190,7 +190,7 @@ fn witness(opened: &Opened, client: &mut Client, head: &SignedHead) -> Result<bo
     }
     let enough = answers.iter().filter(|(_, a)| *a == Answer::Cosigned).count() >= policy.k();
     if enough {
-        opened.dir.write(&opened.dir.head_path(), &cosigned.to_note())?;
+        opened.dir.keep_head(&cosigned.to_note())?;
         if let Ok(mut client) = client.lock() {
             // It opens a cosigner that had just started; if that fails, the next release does it.
             let _ = client.ask(&Request::Head { note: cosigned.to_note() });

@@ -15,7 +15,7 @@ use withdrawal::protocol::{Request, Response};
 
 use super::{Context, Opened, acts, change_show};
 use crate::cli::{
-    Allowlist, Change as Command, Collective, Policy, Propose, Roster, Signing, Undo,
+    Allowlist, Change as Command, Collective, Policy, Propose, RaiseFee, Roster, Signing, Undo,
 };
 use crate::fail::{Done, Fail};
 use crate::files;
@@ -139,11 +139,24 @@ pub fn undo(cx: Context, args: &Undo) -> Done {
     collective(cx, &args.collective, &opened, ChangeKind::Undo { act, suspend: args.suspend })
 }
 
+/// A quorum allows an intent's transactions a higher fee than its requester did.
+pub fn raise_fee(cx: Context, args: &RaiseFee) -> Done {
+    let intent = super::request::read_intent(&args.intent)?.digest();
+    let opened = super::open(&args.collective.vault)?;
+    let max_fee = bitcoin::Amount::from_sat(args.max_fee_sat);
+    if max_fee > opened.state.policy().fee.max {
+        let detail = format!("the policy allows {} at most", opened.state.policy().fee.max);
+        return Err(Fail::malformed("--max-fee-sat", args.max_fee_sat, detail));
+    }
+    collective(cx, &args.collective, &opened, ChangeKind::FeeCap { intent, max_fee })
+}
+
 /// What a quorum does at once, one person after the other: each adds two signatures to one file, and
 /// whoever makes it enough puts it in force.
 fn collective(cx: Context, args: &Collective, opened: &Opened, kind: ChangeKind) -> Done {
     let default = opened.dir.path().join("changes").join(match kind {
         ChangeKind::Unfreeze { .. } => "unfreeze.json".to_owned(),
+        ChangeKind::FeeCap { .. } => "raise-fee.json".to_owned(),
         _ => "undo.json".to_owned(),
     });
     let path = args.out.as_deref().unwrap_or(&default);

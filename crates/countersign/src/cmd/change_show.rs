@@ -45,6 +45,12 @@ pub fn describe(change: &Change, opened: Option<&Opened>) -> String {
                 btc(*amount)
             ));
         }
+        ChangeKind::FeeCap { intent, max_fee } => {
+            text.push_str(&format!(
+                "  transactions for intent {intent}\n    may cost up to {}, within the policy's caps\n",
+                btc(*max_fee)
+            ));
+        }
         ChangeKind::Undo { act, suspend } => {
             text.push_str(&format!("  undoes act {act}\n{}", known_act(act, opened)));
             if *suspend {

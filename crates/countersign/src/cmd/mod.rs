@@ -108,8 +108,8 @@ pub fn open(path: &Path) -> Result<Opened, Fail> {
     let dir = VaultDir::open(path)?;
     let vault = dir.vault()?;
     let state = if vault.log.is_some() && dir.mirror_path().join("checkpoint").is_file() {
-        let head = std::fs::read(dir.head_path()).ok();
-        Mirror::open(&dir, vault.clone())?.state(head.as_deref())?
+        let heads = dir.heads()?;
+        Mirror::open(&dir, vault.clone())?.state(&heads)?
     } else {
         State::new(vault.clone())
     };

@@ -15,6 +15,7 @@ use crate::files;
 
 pub fn run(cx: Context, command: Request) -> Done {
     match command {
+        Request::RaiseFee(args) => super::change::raise_fee(cx, &args),
         Request::New(args) => new(cx, &args),
         Request::Cancel { vault, intent, key, submit_socket } => {
             let opened = super::open(&vault)?;

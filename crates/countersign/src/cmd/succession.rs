@@ -32,7 +32,7 @@ pub const KIND: &str = "succession";
 pub fn run(cx: Context, command: Command) -> Done {
     match command {
         Command::Propose { vault, old_head, released, out, cosigner } => {
-            propose(cx, &vault, &old_head, &released, &out, cosigner.as_deref())
+            propose(cx, &vault, old_head.as_deref(), &released, &out, cosigner.as_deref())
         }
         Command::Sign { succession, signing } => sign(cx, &succession, &signing),
         Command::Apply { succession, vault, cosigner } => {
@@ -85,21 +85,31 @@ fn old_head(text: &str, vault: &Vault) -> Result<TreeHead, Fail> {
 fn propose(
     cx: Context,
     dir: &Path,
-    head: &str,
+    head: Option<&str>,
     released: &[PathBuf],
     out: &Path,
     socket: Option<&Path>,
 ) -> Done {
-    let dir = VaultDir::open(dir)?;
-    let vault = dir.vault()?;
-    let old = old_head(head, &vault)?;
+    let opened = super::open(dir)?;
+    let (dir, vault) = (&opened.dir, &opened.vault);
     let released = released
         .iter()
         .map(|path| Ok(super::request::read_intent(path)?.digest()))
         .collect::<Result<Vec<_>, Fail>>()?;
+    if let Some(last) =
+        opened.state.succession().filter(|_| opened.state.succession_waits().is_some())
+    {
+        // The same new log, declared by other people because some of the first were removed.
+        let nonce = files::random()?;
+        return declare(cx, Declaration { released, nonce, ..last.clone() }, out);
+    }
+    let head = head.ok_or_else(|| {
+        Fail::malformed("--old-head", "", "missing: `witness show` tells it at a witness")
+    })?;
+    let old = old_head(head, vault)?;
     let default = dir.cosigner_socket();
     let http = Http::new();
-    let kept = Service::new(&dir, Client::connect(socket.unwrap_or(&default))?, &http)?.kept()?;
+    let kept = Service::new(dir, Client::connect(socket.unwrap_or(&default))?, &http)?.kept()?;
     if kept >= old.size {
         let detail = format!("the cosigner holds {kept} entries, the head named {}", old.size);
         return Err(Fail::malformed("--old-head", head, format!("nothing is lost: {detail}")));
@@ -114,6 +124,11 @@ fn propose(
         released,
         nonce: files::random()?,
     };
+    declare(cx, declaration, out)
+}
+
+fn declare(cx: Context, declaration: Declaration, out: &Path) -> Done {
+    let (kept, old_size) = (declaration.backup_size, declaration.old_size);
     show::tell(&describe(&declaration));
     let (digest, new_log) = (declaration.digest(), declaration.new_log.clone());
     let signed = Succession { declaration, signatures: Vec::new() };
@@ -121,7 +136,7 @@ fn propose(
     cx.say(
         &json!({
             "succession": digest.to_string(), "phrase": phrase(&digest), "new_log": new_log,
-            "backup_size": kept, "old_size": old.size, "file": out,
+            "backup_size": kept, "old_size": old_size, "file": out,
         }),
         &format!(
             "declared; next: `succession sign` by a governance quorum, `succession apply`, and `witness trust DIR --log {}` by the witnesses' operators",

@@ -97,11 +97,16 @@ fn since(state: &withdrawal::state::State) -> String {
         } else {
             ""
         };
-        let kind = act.act.act.kind.describe();
+        let kind = super::change_show::act_of(&act.act.act.kind, state.vault().genesis.network);
         text.push_str(&format!("  in force: {} by {}{note}\n", kind, act.act.act.author));
     }
     for change in state.pending() {
         text.push_str(&format!("  waits: {}\n", change.kind.describe()));
+    }
+    if let Some(declaration) = state.succession() {
+        text.push_str(&format!("  {}\n", declaration.describe()));
+        let waits = state.succession_waits().map(|v| v.detail);
+        text.push_str(&format!("    {}\n", waits.as_deref().unwrap_or("in force")));
     }
     text.push_str(&format!(
         "  policy version {}, {} people, {} addresses listed\n",
@@ -162,6 +167,7 @@ pub fn show(cx: Context, dir: &Path) -> Done {
             })).collect::<Vec<_>>(),
             "coins": opened.coins.coins.len(), "total_sat": total.to_sat(),
             "log_entries": opened.state.size(),
+            "succession": opened.state.succession().map(|_| if opened.state.succession_waits().is_some() { "waits" } else { "in force" }),
         }),
         &text,
     );

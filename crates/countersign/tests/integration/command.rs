@@ -13,12 +13,13 @@ pub const EXE: &str = env!("CARGO_BIN_EXE_countersign");
 /// A directory, and processes that end with it.
 pub struct Desk {
     pub dir: PathBuf,
-    children: Vec<Child>,
+    /// Command lines that stay, with their processes.
+    children: Vec<(String, Child)>,
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for (_, child) in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -62,8 +63,37 @@ impl Desk {
             .unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        self.children.push(child);
+        self.children.push((line.to_owned(), child));
         ready.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("{line}: {ready}")).to_owned()
+    }
+
+    /// Ends the processes whose command line begins so.
+    pub fn stop(&mut self, begins: &str) {
+        for (line, child) in &mut self.children {
+            if line.starts_with(begins) {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+        self.children.retain(|(line, _)| !line.starts_with(begins));
+    }
+
+    /// Starts the trial vault's cosigner.
+    pub fn cosigner(&mut self) {
+        self.stay("cosigner run cos --socket v/cosigner.sock --submit-socket v/submit.sock");
+    }
+
+    /// Starts the trial vault's witnesses again, at the same addresses, with their clocks off.
+    pub fn witnesses(&mut self, offset_secs: u64) {
+        self.stop("witness run");
+        for line in self.text("witnesses").lines().filter(|l| l.starts_with("witness ")) {
+            let mut words = line.split(' ').skip(1);
+            let (name, url) = (words.next().unwrap(), words.nth(1).unwrap());
+            let address = url.strip_prefix("http://").unwrap();
+            self.stay(&format!(
+                "witness run {name} --listen {address} --clock-offset-secs {offset_secs}"
+            ));
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -124,7 +154,7 @@ impl Desk {
         }
         let bound = self.ok("cosigner init cos --genesis v/genesis");
         assert_eq!(bound["vault_id"], drafted["vault_id"]);
-        self.stay("cosigner run cos --socket v/cosigner.sock --submit-socket v/submit.sock");
+        self.cosigner();
         drafted
     }
 

@@ -11,4 +11,5 @@
 mod by_hand;
 mod command;
 mod drill;
+mod governance;
 mod offline;

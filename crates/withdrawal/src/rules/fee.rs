@@ -18,7 +18,8 @@ pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
         }
     };
     over("the fee", "sat", caps.max.to_sat(), fee.to_sat());
-    over("the fee (the intent's cap)", "sat", case.intent.max_fee().to_sat(), fee.to_sat());
+    let own = case.state.fee_cap(case.intent);
+    over("the fee (the intent's cap)", "sat", own.to_sat(), fee.to_sat());
     let rate = fee.to_sat().div_ceil(case.spend.vsize.max(1));
     over("the fee rate", "sat/vB", caps.max_rate_sat_vb, rate);
     // What pays nobody has no sum to compare with; its fees draw on a budget.

@@ -145,7 +145,7 @@ impl State {
                     None => Ok(()),
                 }
             }
-            ChangeKind::Floor { .. } => Ok(()),
+            ChangeKind::Floor { .. } | ChangeKind::FeeCap { .. } => Ok(()),
         }
     }
 
@@ -270,6 +270,9 @@ impl State {
         self.done.insert(digest, entry);
         match &change.kind {
             ChangeKind::Floor { amount } => self.floor = Some((*amount, entry)),
+            ChangeKind::FeeCap { intent, max_fee } => {
+                self.fee_caps.insert(*intent, *max_fee);
+            }
             ChangeKind::Unfreeze { acts } => {
                 for act in self.acts.iter_mut().filter(|a| acts.contains(&a.digest)) {
                     act.undone = true;
@@ -352,7 +355,10 @@ impl State {
                 }
                 self.heads.allowlist = ripe.digest;
             }
-            ChangeKind::Floor { .. } | ChangeKind::Undo { .. } | ChangeKind::Unfreeze { .. } => {}
+            ChangeKind::Floor { .. }
+            | ChangeKind::Undo { .. }
+            | ChangeKind::Unfreeze { .. }
+            | ChangeKind::FeeCap { .. } => {}
         }
     }
 

@@ -78,6 +78,8 @@ pub struct State {
     suspended: BTreeMap<String, u64>,
     succession: Option<succession::InSuccession>,
     floor: Option<(bitcoin::Amount, u64)>,
+    /// Fees that a quorum allows an intent.
+    fee_caps: BTreeMap<Digest, bitcoin::Amount>,
     ledger: Ledger,
     starts: u64,
     last_start: Option<u64>,
@@ -112,6 +114,7 @@ impl State {
             suspended: BTreeMap::new(),
             succession: None,
             floor: None,
+            fee_caps: BTreeMap::new(),
             ledger: Ledger::default(),
             starts: 0,
             last_start: None,
@@ -260,6 +263,11 @@ impl State {
             policy.lower(limit, value);
         }
         policy
+    }
+
+    /// The highest fee of an intent: what its requester said, or what a quorum allowed instead.
+    pub fn fee_cap(&self, intent: &crate::intent::Intent) -> bitcoin::Amount {
+        self.fee_caps.get(&intent.digest()).copied().unwrap_or_else(|| intent.max_fee())
     }
 
     /// The quorum-signed floor of the balance, while it is younger than thirty days.

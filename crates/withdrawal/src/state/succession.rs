@@ -12,7 +12,7 @@ use crate::change::{ChangeKind, SignedChange};
 use crate::code::{Code, Violation};
 use crate::digest::{Digest, Tag};
 use crate::entry::{Body, Entry};
-use crate::succession::{RELEASED_MAX, Recovered, Succession, WAIT_SECS};
+use crate::succession::{Declaration, RELEASED_MAX, Recovered, Succession, WAIT_SECS};
 use crate::wire::Wire as _;
 
 /// The newest succession of a log.
@@ -62,6 +62,11 @@ impl State {
             "people who declared the succession were removed meanwhile; what is left is no quorum"
         };
         Some(rollback(detail).limit(WAIT_SECS, waited))
+    }
+
+    /// The newest succession's declaration.
+    pub fn succession(&self) -> Option<&Declaration> {
+        self.succession.as_ref().map(|s| &s.record.declaration)
     }
 
     /// Whether a succession may be taken as the next entry.
