@@ -6,12 +6,16 @@ use bitcoin::consensus::serialize;
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Psbt, Transaction, TxOut};
 use miniscript::psbt::PsbtExt as _;
+use withdrawal::approval::Approval;
 use withdrawal::digest::{Digest, hex};
 use withdrawal::entry::{Body, Entry};
+use withdrawal::facts::Facts;
 use withdrawal::receipt::{
-    ChangeProof, LoggedEntry, LoggedSuccession, Prevout, Receipt, hex_hashes,
+    ChangeProof, Compared, LoggedEntry, LoggedSuccession, Prevout, Receipt, hex_hashes,
 };
 use withdrawal::spend::{OutputKind, SpendSummary};
+use withdrawal::state::State;
+use withdrawal::verdict::{Step, judge};
 use withdrawal::wire::Wire as _;
 
 use crate::dir::VaultDir;
@@ -63,6 +67,7 @@ pub fn receipt(
     mirror: &Mirror,
     spend: &SpendSummary,
     spend_digest: &Digest,
+    psbt: &[u8],
     tx: &Transaction,
 ) -> Result<Receipt, Error> {
     let path = dir.released_path(spend_digest);
@@ -90,7 +95,8 @@ pub fn receipt(
         OutputKind::Change(at) => Some(ChangeProof { vout, branch: at.branch, index: at.index }),
         OutputKind::Payment => None,
     });
-    let (changes, successions) = governed(mirror, reserved)?;
+    let governed = governed(mirror, reserved)?;
+    let decision = decision(governed.state, &read("intent.json")?, &approvals, psbt)?;
     let prevouts = spend
         .inputs
         .iter()
@@ -99,8 +105,9 @@ pub fn receipt(
         version: 1,
         vault_id: genesis.genesis.vault_id(),
         genesis: hex(&genesis.to_bytes()),
-        changes,
-        successions,
+        changes: governed.changes,
+        successions: governed.successions,
+        decision,
         intent: read("intent.json")?,
         approvals,
         tx: hex(&serialize(tx)),
@@ -144,14 +151,28 @@ fn logged(
 
 /// What governed a reservation: the changes in force by then, in the order in which they came into it,
 /// and the successions among them.
-fn governed(mirror: &Mirror, entry: u64) -> Result<(Vec<String>, Vec<LoggedSuccession>), Error> {
-    let mut state = withdrawal::state::State::new(mirror.vault().clone());
+struct Governed {
+    changes: Vec<String>,
+    successions: Vec<LoggedSuccession>,
+    /// The state just before the reservation, with the heads that it says were accepted.
+    state: State,
+}
+
+fn governed(mirror: &Mirror, entry: u64) -> Result<Governed, Error> {
+    let mut state = State::new(mirror.vault().clone());
+    let mut before = state.clone();
     let mut changes = BTreeMap::new();
     let mut successions = Vec::new();
     // The reservation itself says which heads were accepted before it was judged.
     let count = usize::try_from(entry).unwrap_or(usize::MAX).saturating_add(1);
     for bytes in mirror.entries(0)?.iter().take(count) {
         let entry = Entry::from_bytes(bytes).map_err(|e| cannot("log mirror", e))?;
+        if matches!(entry.body, Body::Reservation(_)) {
+            before = state.clone();
+            for sight in &entry.observed {
+                before.accept(sight.size, sight.now).map_err(|v| cannot("log mirror", v.detail))?;
+            }
+        }
         state.apply(&entry).map_err(|e| cannot("log mirror", e))?;
         match entry.body {
             Body::Change(change) => {
@@ -172,5 +193,20 @@ fn governed(mirror: &Mirror, entry: u64) -> Result<(Vec<String>, Vec<LoggedSucce
         }
     }
     let chain = state.chain().iter().filter_map(|digest| changes.remove(digest));
-    Ok((chain.collect(), successions))
+    Ok(Governed { changes: chain.collect(), successions, state: before })
+}
+
+/// What each rule compared when the reservation was decided.
+fn decision(
+    state: State,
+    intent: &str,
+    approvals: &[String],
+    psbt: &[u8],
+) -> Result<Vec<Compared>, Error> {
+    let approvals: Vec<Approval> =
+        approvals.iter().filter_map(|a| Approval::parse(a.as_bytes()).ok()).collect();
+    let judged =
+        judge(&state, intent.as_bytes(), psbt, &approvals, &Facts::default(), Step::Reserve);
+    let judgement = judged.map_err(|e| cannot("decision trace", e))?;
+    Ok(judgement.trace.iter().map(Compared::new).collect())
 }

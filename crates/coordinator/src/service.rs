@@ -3,11 +3,13 @@
 use tlog::{SignedHead, WitnessPolicy};
 use withdrawal::approval::Approval;
 use withdrawal::code::Code;
+use withdrawal::entry::{Body, Entry};
 use withdrawal::facts::AssertedAges;
 use withdrawal::genesis::Vault;
 use withdrawal::protocol::{Appended, Dossier, Request, Response, Status};
 use withdrawal::refusal::SignedRefusal;
 use withdrawal::succession::{Succession, key_of_head};
+use withdrawal::wire::Wire as _;
 
 use crate::Error;
 use crate::client::Client;
@@ -200,18 +202,30 @@ impl<'a> Service<'a> {
         let spend = case.approvals.first().map(|a| a.spend_digest);
         let Some(spend) = spend else { return Ok(()) };
         let path = self.dir.released_path(&spend);
+        if path.join("entries").exists() {
+            return Ok(());
+        }
+        let decided = self.mirror.log().entries(signed.entry, signed.entry + 1);
+        let decided = decided.map_err(|e| Error::Peer(e.to_string()))?.pop().unwrap_or_default();
+        let mut given: Vec<_> = case.approvals.iter().map(Approval::digest).collect();
+        given.sort_unstable();
+        match Entry::from_bytes(&decided).map(|entry| entry.body) {
+            Ok(Body::Countersigned(record)) if record.sorted_approvals() == given => {}
+            _ => {
+                // It was signed before, by approvals that are not these: a receipt needs those.
+                let what = "it was signed before under other approvals; release it with those, for the receipt";
+                return Err(Error::Refused(Code::AlreadyReleased, what.to_owned()));
+            }
+        }
         self.dir.write(&path.join("intent.json"), case.intent)?;
         for (number, approval) in case.approvals.iter().enumerate() {
             self.dir.write(&path.join(format!("approval-{number}.json")), &approval.to_json())?;
         }
         let head = std::fs::read(self.dir.head_path()).map_err(crate::io("head"))?;
-        // The first release's witnessed head is the one that its receipt shows.
-        if !path.join("head").exists() {
-            self.dir.write(&path.join("head"), &head)?;
-            let numbers = format!("{} {}\n", reserved.entry, signed.entry);
-            self.dir.write(&path.join("entries"), numbers.as_bytes())?;
-        }
-        Ok(())
+        self.dir.write(&path.join("head"), &head)?;
+        // Last, because it says that the others are there.
+        let numbers = format!("{} {}\n", reserved.entry, signed.entry);
+        self.dir.write(&path.join("entries"), numbers.as_bytes())
     }
 
     /// How many entries the cosigner has from before this run: what a backup holds.

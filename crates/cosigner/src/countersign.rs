@@ -43,14 +43,15 @@ impl Core {
         }
         let signed = self.account.countersign(&self.vault, &witnessed, &judgement);
         let (psbt, signatures) = signed.map_err(|e| CoreError::Broken(e.to_string()))?;
-        let appended = if witnessed.repeats() {
+        let appended = if let Some(entry) = witnessed.signed() {
             // The same signature as before: nothing is counted and nothing new is said.
-            Appended { entry: witnessed.entry(), head: self.note() }
+            Appended { entry, head: self.note() }
         } else {
             // A crash before this is durable loses the signature, which nobody has seen; the
             // reservation then counts as signed from the next start on.
             let reservation = witnessed.entry();
-            let record = Countersigned { reservation, intent, spend, signatures };
+            let approvals = judgement.approvals.clone();
+            let record = Countersigned { reservation, intent, spend, signatures, approvals };
             self.append(vec![Body::Countersigned(record)])?
         };
         Ok(Response::Signed { psbt: psbt.serialize(), appended })

@@ -51,6 +51,14 @@ impl Fail {
         Self::Malformed { file: file.to_string(), at: at.to_string(), detail: detail.to_string() }
     }
 
+    /// A violation: malformed input where it is that.
+    pub fn of(violation: withdrawal::code::Violation) -> Self {
+        match violation.code {
+            Code::Malformed => Self::malformed("input", "", violation.detail),
+            code => Self::Refused(code, violation.detail),
+        }
+    }
+
     /// An I/O or internal failure.
     pub fn failed(what: impl fmt::Display) -> Self {
         Self::Failed(what.to_string())

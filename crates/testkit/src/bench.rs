@@ -506,6 +506,45 @@ impl Bench {
         codes
     }
 
+    /// The receipt of what was just released: holders sign, scripts are satisfied, the log is mirrored.
+    pub fn receipt(&mut self, ready: &Ready, signed: &Psbt) -> withdrawal::receipt::Receipt {
+        use coordinator::{dir::VaultDir, finish, mirror::Mirror};
+        use withdrawal::entry::Body;
+        let vault = self.core.vault().clone();
+        let spend = inspect(&ready.psbt, &vault.script).unwrap().spend.unwrap();
+        let digest = self.spend_digest(&ready.intent, &ready.psbt).unwrap();
+        let mut psbt = signed.clone();
+        for holder in self.trial.holders.iter().take(2) {
+            holder.sign_as_holder(&vault, &spend, &mut psbt).unwrap();
+        }
+        let (tx, _) = finish::finalize(psbt).unwrap();
+        let head = self.head().unwrap();
+        let entries = self.entries();
+        let bodies: Vec<Body> =
+            entries.iter().map(|bytes| Entry::from_bytes(bytes).unwrap().body).collect();
+        let reserved =
+            bodies.iter().rposition(|b| matches!(b, Body::Reservation(r) if r.spend == digest));
+        let countersigned =
+            bodies.iter().rposition(|b| matches!(b, Body::Countersigned(c) if c.spend == digest));
+        let Body::Genesis(genesis) = &bodies[0] else { panic!("no genesis") };
+        let root = temp_dir("vault");
+        let dir = VaultDir::create(&root, genesis).unwrap();
+        copy_dir(&self.dir.join("log"), &dir.mirror_path());
+        let released = dir.released_path(&digest);
+        dir.write(&released.join("intent.json"), &ready.intent).unwrap();
+        for (number, approval) in ready.approvals.iter().enumerate() {
+            let path = released.join(format!("approval-{number}.json"));
+            dir.write(&path, &approval.to_json()).unwrap();
+        }
+        dir.write(&released.join("head"), &head).unwrap();
+        let numbers = format!("{} {}", reserved.unwrap(), countersigned.unwrap());
+        dir.write(&released.join("entries"), numbers.as_bytes()).unwrap();
+        let mirror = Mirror::open(&dir, vault).unwrap();
+        let receipt = finish::receipt(&dir, &mirror, &spend, &digest, &ready.psbt, &tx).unwrap();
+        std::fs::remove_dir_all(root).unwrap();
+        receipt
+    }
+
     /// Sends an act and gives its entry, or the codes of its refusal.
     pub fn act(&mut self, act: withdrawal::act::SignedAct) -> Result<u64, Vec<Code>> {
         match self.ask(Request::Act(Box::new(act))) {

@@ -98,8 +98,19 @@ pub struct Countersigned {
     pub spend: Digest,
     /// Digest of the signatures that left.
     pub signatures: Digest,
+    /// The approvals that were judged for the last time.
+    pub approvals: Vec<Digest>,
 }
-wire_struct!(Countersigned { reservation, intent, spend, signatures });
+wire_struct!(Countersigned { reservation, intent, spend, signatures, approvals });
+
+impl Countersigned {
+    /// The approvals in an order of their own: in which one they were given says nothing.
+    pub fn sorted_approvals(&self) -> Vec<Digest> {
+        let mut sorted = self.approvals.clone();
+        sorted.sort_unstable();
+        sorted
+    }
+}
 
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]

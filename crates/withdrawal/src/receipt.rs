@@ -19,6 +19,7 @@ use crate::intent::Intent;
 use crate::person::{PERSONS_MAX, Person, Roster};
 use crate::policy::Policy;
 use crate::psbt::{INPUTS_MAX, OUTPUTS_MAX};
+use crate::rules::trace::{Bound, Traced};
 use crate::script::VaultAddress;
 use crate::spend::{OutputKind, PaidOutput, SpendSummary, SpentCoin};
 use crate::succession::Succession;
@@ -46,6 +47,9 @@ pub struct Receipt {
     pub intent: String,
     /// The approvals' files, as they were.
     pub approvals: Vec<String>,
+    /// What each rule compared when it was decided, as the log tells.
+    #[serde(default)]
+    pub decision: Vec<Compared>,
     /// The final transaction, in hex.
     pub tx: String,
     /// Amount and script of every coin spent.
@@ -58,6 +62,49 @@ pub struct Receipt {
     pub countersigned: LoggedEntry,
     /// That the second head continues the first.
     pub consistency: Vec<String>,
+}
+
+/// One comparison of the decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// The code that it would have given.
+    pub code: String,
+    /// What was compared.
+    pub what: String,
+    /// In what; empty for a count.
+    pub unit: String,
+    /// `at most` or `at least`.
+    pub bound: String,
+    /// The limit.
+    pub limit: u64,
+    /// The withdrawal's number.
+    pub actual: u64,
+}
+
+impl Compared {
+    /// The form of a file.
+    pub fn new(traced: &Traced) -> Self {
+        Self {
+            code: traced.code.name().to_owned(),
+            what: traced.what.clone(),
+            unit: traced.unit.to_owned(),
+            bound: match traced.bound {
+                Bound::AtMost => "at most".to_owned(),
+                Bound::AtLeast => "at least".to_owned(),
+            },
+            limit: traced.limit,
+            actual: traced.actual,
+        }
+    }
+
+    fn holds(&self) -> bool {
+        match self.bound.as_str() {
+            "at most" => self.actual <= self.limit,
+            "at least" => self.actual >= self.limit,
+            _ => false,
+        }
+    }
 }
 
 /// A succession, and how many of the changes came into force before it.
@@ -348,6 +395,7 @@ impl Receipt {
         let told = Told { intent: &intent, spend: &spend, digest, tx: &tx };
         let (reservation, observed) = self.check_reservation(&told, &vault, &governed)?;
         check_decided(&reservation, &told, &approvals, &observed)?;
+        check_trace(&self.decision, &told, &governed.policy)?;
         let witnesses = self.check_log(&told, &vault, &governed)?;
         let approvers = approvals.into_iter().map(|a| a.person).collect();
         Ok(Verified { vault, intent, spend, tx, prevouts, approvers, witnesses })
@@ -492,9 +540,15 @@ impl Receipt {
             return Err(no("the reservation is for other payments"));
         }
         let (entries, _) = self.countersigned.check(&governed.log)?;
+        let Some(Entry { body: Body::Countersigned(signed), .. }) = entries.first() else {
+            return Err(no("no record of this signature"));
+        };
+        let mut reservation = reservation.as_ref().clone();
+        // What was judged last is what the signature stands on.
+        reservation.approvals.clone_from(&signed.approvals);
         let later = entries.iter().flat_map(|e| &e.observed);
         let observed = observed.iter().chain(later).copied().collect();
-        Ok((reservation.as_ref().clone(), observed))
+        Ok((reservation, observed))
     }
 
     fn check_log(
@@ -537,6 +591,32 @@ struct Told<'a> {
     spend: &'a SpendSummary,
     digest: Digest,
     tx: &'a Transaction,
+}
+
+/// The decision trace tells of a decision that allows, and where the receipt alone shows the numbers it
+/// tells these. Windows, shares and ages need the whole log; who made the receipt says them.
+fn check_trace(trace: &[Compared], told: &Told<'_>, policy: &Policy) -> Result<(), Violation> {
+    if let Some(broken) = trace.iter().find(|c| !c.holds()) {
+        return Err(no(format!("the decision trace breaks {}", broken.code)));
+    }
+    let paid = told.spend.paid().to_sat();
+    let fee = told.spend.fee.to_sat();
+    let shown = [
+        (Code::TxLimit, "payments", policy.limits.tx_max.to_sat(), paid),
+        (Code::FeeLimit, "the fee", policy.fee.max.to_sat(), fee),
+    ];
+    for (code, what, limit, actual) in shown {
+        let told = trace.iter().find(|c| c.code == code.name() && c.what == what);
+        // A person may have lowered the limit; nobody raises it without a change.
+        if told.is_some_and(|c| c.actual != actual || c.limit > limit) {
+            return Err(no(format!("the decision trace tells other numbers for {}", code.name())));
+        }
+        if actual > limit {
+            let detail = format!("{what}: {actual} sat, {limit} at most");
+            return Err(Violation::new(code, detail).limit(limit, actual));
+        }
+    }
+    Ok(())
 }
 
 /// The reservation decided on exactly what the receipt shows, while all of it was good.

@@ -9,6 +9,7 @@ use crate::person::Person;
 use crate::policy::Policy;
 use crate::psbt::{Inspection, PsbtFault, inspect};
 use crate::rules;
+use crate::rules::trace::Traced;
 use crate::spend::SpendSummary;
 use crate::state::{IntentRecord, State};
 
@@ -146,6 +147,8 @@ pub struct Judgement {
     pub spend_digest: Option<Digest>,
     /// The approvals' digests.
     pub approvals: Vec<Digest>,
+    /// What each rule compared; empty where nothing could be judged.
+    pub trace: Vec<Traced>,
     /// The result.
     pub verdict: Verdict,
 }
@@ -204,13 +207,14 @@ pub fn judge(
             inspection,
             spend_digest: None,
             approvals: approval_digests,
+            trace: Vec::new(),
             verdict,
         });
     };
     let intent_digest = intent.digest();
     let spend_digest = spend.digest(&state.vault().id, &intent_digest);
     let mut missing = Vec::new();
-    {
+    let trace = {
         let (approvers, rejected_by) =
             verify_approvals(state, approvals, &spend_digest, &mut violations);
         let case = Case {
@@ -227,13 +231,15 @@ pub fn judge(
             rejected_by,
         };
         rules::run(&case, &mut violations, &mut missing);
-    }
+        rules::trace::trace(&case)
+    };
     let verdict = Verdict { violations, missing, not_evaluated: Vec::new() };
     Ok(Judgement {
         intent,
         inspection,
         spend_digest: Some(spend_digest),
         approvals: approval_digests,
+        trace,
         verdict,
     })
 }

@@ -73,7 +73,7 @@ impl Accepted {
 pub struct Witnessed {
     reservation: Reservation,
     entry: u64,
-    repeats: bool,
+    signed: Option<u64>,
 }
 
 impl Witnessed {
@@ -102,8 +102,11 @@ impl Witnessed {
                 Violation::new(Code::WitnessQuorum, detail).limit(needed + 1, accepted.size())
             );
         }
-        let repeats = matches!(version.state, VersionState::Signed(_));
-        Ok(Self { reservation: version.reservation.clone(), entry: version.entry, repeats })
+        let signed = match version.state {
+            VersionState::Signed(entry) => Some(entry),
+            _ => None,
+        };
+        Ok(Self { reservation: version.reservation.clone(), entry: version.entry, signed })
     }
 
     /// The reservation.
@@ -113,7 +116,12 @@ impl Witnessed {
 
     /// Whether this very spend was signed in the log already: the same signature is given again.
     pub const fn repeats(&self) -> bool {
-        self.repeats
+        self.signed.is_some()
+    }
+
+    /// The entry of that signature.
+    pub const fn signed(&self) -> Option<u64> {
+        self.signed
     }
 
     /// Its entry.

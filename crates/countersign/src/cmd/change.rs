@@ -39,7 +39,7 @@ fn propose(cx: Context, args: &Propose, kind: ChangeKind) -> Done {
     let opened = super::open(&args.vault)?;
     let change = new_change(&opened, kind, args.valid_days)?;
     if let Err(violation) = opened.state.judge_proposal(&change) {
-        return Err(Fail::Refused(violation.code, violation.detail));
+        return Err(Fail::of(violation));
     }
     show::tell(&change_show::describe(&change, Some(&opened)));
     let signed = SignedChange { change, signatures: Vec::new() };
@@ -171,7 +171,7 @@ fn collective(cx: Context, args: &Collective, opened: &Opened, kind: ChangeKind)
         _ => SignedChange { change: new_change(opened, kind, DAYS)?, signatures: Vec::new() },
     };
     if let Err(violation) = opened.state.judge_proposal(&signed.change) {
-        return Err(Fail::Refused(violation.code, violation.detail));
+        return Err(Fail::of(violation));
     }
     let Some(signing) = &args.signing() else {
         save(path, &signed)?;
@@ -224,7 +224,7 @@ pub fn run(cx: Context, command: Command) -> Done {
             if let Some(opened) = &opened
                 && let Err(violation) = opened.state.judge_proposal(&signed.change)
             {
-                return Err(Fail::Refused(violation.code, violation.detail));
+                return Err(Fail::of(violation));
             }
             if opened.is_none() {
                 show::tell("not compared with the vault as it is: give --vault DIR for that");

@@ -51,6 +51,7 @@ pub fn run(cx: Context, args: &Finalize) -> Done {
     let vault = dir.vault()?;
     let mut psbts: Vec<Psbt> = Vec::new();
     let mut spend = None;
+    let mut first = Vec::new();
     for path in &args.psbt {
         let bytes = files::psbt(path)?;
         let inspection = inspect(&bytes, &vault.script).map_err(|e| files::psbt_fault(path, e))?;
@@ -59,6 +60,9 @@ pub fn run(cx: Context, args: &Finalize) -> Done {
                 violation.code,
                 format!("{}: {}", path.display(), violation.detail),
             ));
+        }
+        if first.is_empty() {
+            first = bytes;
         }
         spend = spend.or(inspection.spend);
         psbts.push(inspection.psbt);
@@ -69,7 +73,7 @@ pub fn run(cx: Context, args: &Finalize) -> Done {
     consensus(&tx, &prevouts)?;
     let mirror = Mirror::open(&dir, vault.clone())?;
     let spend_digest = find_released(&dir, &vault, &spend)?;
-    let receipt = finish::receipt(&dir, &mirror, &spend, &spend_digest, &tx)?;
+    let receipt = finish::receipt(&dir, &mirror, &spend, &spend_digest, &first, &tx)?;
     let verified = receipt.verify().map_err(|v| Fail::Refused(v.code, v.detail))?;
     // INVARIANT: what is written is what a reader of the receipt would accept.
     consensus(&verified.tx, &verified.prevouts)?;

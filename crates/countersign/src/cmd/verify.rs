@@ -54,13 +54,22 @@ pub fn run(cx: Context, args: &Verify) -> Done {
         }
     }
     let txid = verified.tx.compute_txid().to_string();
-    let text = format!(
+    let mut text = format!(
         "VERIFIED: {txid} was authorised; whether it is confirmed, or replaced by another version, the chain tells\n  pays {} with a fee of {}\n  approved by {}\n  witnessed by {}",
         btc(verified.spend.paid()),
         btc(verified.spend.fee),
         verified.approvers.join(", "),
         verified.witnesses.join(", ")
     );
+    if verified.vault.genesis.embedded {
+        text.push_str("\n  EMBEDDED: cosigner and witnesses were on one host; no outside witness");
+    }
+    for c in &receipt.decision {
+        text.push_str(&format!(
+            "\n  {:<26} {}: {} {}, {} {}",
+            c.code, c.what, c.actual, c.unit, c.bound, c.limit
+        ));
+    }
     cx.say(
         &json!({
             "verified": true, "anchored": true, "txid": txid, "vault_id": verified.vault.id.to_string(),

@@ -52,7 +52,7 @@ fn receipt(world: &World, papers: &Papers, tx: &Transaction) -> Result<Vec<u8>, 
     let spend = spend.ok_or_else(|| Fail::failed("not proven"))?;
     let digest = world.digest(&papers.intent, &papers.psbt)?;
     let mirror = Mirror::open(&world.dir, world.vault.clone())?;
-    let receipt = finish::receipt(&world.dir, &mirror, &spend, &digest, tx)?;
+    let receipt = finish::receipt(&world.dir, &mirror, &spend, &digest, &papers.psbt, tx)?;
     let verified = receipt.verify().map_err(|v| Fail::Refused(v.code, v.detail))?;
     if verified.vault.id != world.vault.id {
         return Err(Fail::failed("the receipt is of another vault"));

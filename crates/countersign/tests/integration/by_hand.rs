@@ -72,6 +72,11 @@ fn verify(desk: &Desk) {
     let json = desk.ok(&format!("verify r.json --vault-id {id}"));
     assert_eq!(json["verified"], true);
     assert_eq!(json["approvers"], serde_json::json!(["alice", "bob"]));
+    let receipt: Value = serde_json::from_str(&desk.text("r.json")).unwrap();
+    let trace = receipt["decision"].as_array().unwrap();
+    let told = |code: &str| trace.iter().find(|c| c["code"] == code).unwrap()["actual"].clone();
+    assert_eq!(told("TX_LIMIT"), 200_000_000u64);
+    assert_eq!(told("QUORUM_NOT_MET"), 2);
     let (code, json) = desk.run(&format!("verify r.json --vault-id {}", "0".repeat(64)));
     assert_eq!((code, &json["code"]), (3, &Value::from("NOT_ANCHORED")), "d08");
     // Every member of the receipt counts: a changed character is never verified.
@@ -84,6 +89,16 @@ fn verify(desk: &Desk) {
             serde_json::json!([{"amount_sat": 1, "script": receipt["prevouts"][0]["script"]}]),
         ),
         ("consistency", serde_json::json!(["00".repeat(32)])),
+        ("reservation", {
+            let mut far = receipt["reservation"].clone();
+            far["entry"] = Value::from(u64::MAX);
+            far
+        }),
+        ("decision", {
+            let mut trace = receipt["decision"].clone();
+            trace[0]["actual"] = Value::from(1);
+            trace
+        }),
         ("change", serde_json::json!([])),
     ] {
         let mut forged = receipt.clone();

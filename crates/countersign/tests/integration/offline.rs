@@ -114,3 +114,109 @@ fn an_act_without_a_cosigner_is_not_in_force() {
     let (code, _) = desk.run("freeze --vault v --person nobody --review-key alice.review");
     assert_eq!(code, 3);
 }
+
+#[test]
+fn text_from_outside_moves_no_cursor() {
+    let mut desk = Desk::new();
+    desk.vault(&[], "");
+    desk.write("evil.json", b"{\"\\u001b[2J\\u001b[Hpay of vault\\u202e\": 1}");
+    for line in [
+        "review --vault v --intent evil.json --psbt evil.json",
+        "verify evil.json",
+        "change apply evil.json --vault v",
+        "psbt inspect evil.json",
+    ] {
+        let output = std::process::Command::new(crate::command::EXE)
+            .args(line.split(' '))
+            .current_dir(&desk.dir)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        let shown = [output.stdout, output.stderr].concat();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{line}: {shown:?}");
+    }
+    // Nor does a witness's URL, which founders are shown in the genesis record.
+    let policy = desk.text("witnesses").replacen("http://", "http://\u{1b}[25A\r", 1);
+    desk.write("witnesses", policy);
+    let (code, json) = desk.run("policy check witnesses");
+    assert_eq!(code, 2, "{json}");
+    let (code, json) = desk.run("vault new w --network regtest --cosigner cos.pub --embedded --holder x --recovery x --person alice.enrol --witness-policy witnesses --hostile-witnesses 1");
+    assert_ne!(code, 0, "{json}");
+}
+
+#[test]
+fn signers_are_shown_all_that_a_change_does() {
+    let mut desk = Desk::new();
+    let usual = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+    desk.vault(&[format!("{usual}=usual")], "");
+    desk.ok("review-key new --out eve.review");
+    desk.ok("passkey new --software --out eve.passkey");
+    let words = desk.ok("enrol --person eve --review-key eve.review --passkey eve.passkey --zone nagoya --out eve.enrol")["phrase"].as_str().unwrap().to_owned();
+    desk.ok("roster propose --vault v --add eve.enrol --out r.json");
+    let other = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
+    desk.ok(&format!(
+        "allowlist propose --vault v --add {other}=usual-too --remove {usual} --out a.json"
+    ));
+    let shown = |line: &str| {
+        let keys = "--person alice --review-key alice.review --passkey alice.passkey --vault v";
+        let output = std::process::Command::new(crate::command::EXE)
+            .args(format!("change sign {line} {keys}").split(' '))
+            .current_dir(&desk.dir)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let text = shown("r.json");
+    assert!(
+        text.contains(&words) && text.contains("adds eve") && text.contains("nagoya"),
+        "{text}"
+    );
+    let text = shown("a.json");
+    for part in [format!("lists {other} as `usual-too`"), format!("unlists {usual} (`usual`)")] {
+        assert!(text.contains(&part), "{text}");
+    }
+    // What can't be signed by anyone is not signed by anybody.
+    let (code, json) =
+        desk.run(&format!("allowlist propose --vault v --remove {other} --out b.json"));
+    assert_eq!((code, &json["error"]["code"]), (2, &Value::from("MALFORMED")), "{json}");
+    let (code, _) = desk.run(
+        "change sign a.json --person eve --review-key eve.review --passkey eve.passkey --vault v",
+    );
+    assert_eq!(code, 2, "eve is not of the roster");
+}
+
+#[test]
+fn hostile_files_end_no_command_by_a_panic() {
+    let mut desk = Desk::new();
+    desk.vault(&[], "");
+    // A tree head of size 0.
+    let log = desk.path("forged");
+    std::fs::create_dir(&log).unwrap();
+    std::fs::write(log.join("checkpoint"), "countersign.invalid/x\n0\nAAAA\n\n").unwrap();
+    for line in ["log verify forged", "log show forged", "log extract forged --entry 0 --out e"] {
+        let (code, json) = desk.run(line);
+        assert!(code == 2 || code == 3, "{line}: {code} {json}");
+    }
+    // A bump of a transaction that pays more than there is, and a fee rate out of bounds.
+    let mut tx = bitcoin::Transaction {
+        version: bitcoin::transaction::Version::TWO,
+        lock_time: bitcoin::absolute::LockTime::ZERO,
+        input: vec![bitcoin::TxIn::default()],
+        output: Vec::new(),
+    };
+    tx.output.push(bitcoin::TxOut {
+        value: bitcoin::Amount::from_sat(u64::MAX),
+        script_pubkey: bitcoin::ScriptBuf::new(),
+    });
+    desk.write("p.psbt", bitcoin::Psbt::from_unsigned_tx(tx).unwrap().serialize());
+    let (code, json) = desk.run("psbt bump --vault v --psbt p.psbt --fee-rate 5 --out b.psbt");
+    assert!(code == 2 || code == 3, "{code} {json}");
+    let (code, _) =
+        desk.run("psbt bump --vault v --psbt p.psbt --fee-rate 18446744073709551615 --out b.psbt");
+    assert_eq!(code, 2);
+    // Something that never ends.
+    let (code, _) = desk.run("verify /dev/zero");
+    assert_eq!(code, 2);
+}

@@ -18,6 +18,7 @@ mod keys;
 mod log;
 mod policy;
 mod psbt;
+mod receipts;
 mod restore;
 mod schemas;
 mod succession;

@@ -18,6 +18,7 @@ pub mod share;
 pub mod succession;
 pub mod superfluous;
 pub mod time;
+pub mod trace;
 pub mod tx_limit;
 pub mod velocity;
 

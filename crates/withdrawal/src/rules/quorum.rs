@@ -10,7 +10,7 @@ use crate::person::Person;
 use crate::policy::Quorum;
 use crate::verdict::{Case, Missing};
 
-fn applies(case: &Case<'_>, quorum: &Quorum) -> bool {
+pub(super) fn applies(case: &Case<'_>, quorum: &Quorum) -> bool {
     // From 0 on means every withdrawal, one that pays nobody included.
     quorum.above == Amount::ZERO || case.paid() > quorum.above
 }
@@ -23,7 +23,7 @@ fn asker<'a>(case: &'a Case<'_>) -> Option<&'a str> {
     by_key.or_else(|| roster.requester(key).and_then(|r| r.person.as_deref()))
 }
 
-fn counted<'a>(case: &'a Case<'_>, quorum: &Quorum) -> Vec<&'a Person> {
+pub(super) fn counted<'a>(case: &'a Case<'_>, quorum: &Quorum) -> Vec<&'a Person> {
     let asker = asker(case);
     let counts = |p: &&&Person| {
         !p.vendor && (quorum.self_approval || asker != Some(p.id.as_str())) && !is_weak_key(case, p)
