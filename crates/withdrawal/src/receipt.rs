@@ -48,7 +48,6 @@ pub struct Receipt {
     /// The approvals' files, as they were.
     pub approvals: Vec<String>,
     /// What each rule compared when it was decided, as the log tells.
-    #[serde(default)]
     pub decision: Vec<Compared>,
     /// The final transaction, in hex.
     pub tx: String,

@@ -1,0 +1,29 @@
+//! Writes the examples beside the schemas anew, from one real withdrawal:
+//! `cargo run -p testkit --bin make-examples`. Needed when a format changes.
+#![allow(clippy::unwrap_used, reason = "a tool for developers: what it meets is a defect")]
+
+use std::path::Path;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::Value;
+use testkit::bench::Bench;
+
+fn main() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas/examples");
+    let write = |name: &str, value: &Value| {
+        let mut text = serde_json::to_string_pretty(value).unwrap();
+        text.push('\n');
+        std::fs::write(dir.join(name), text).unwrap();
+    };
+    let mut bench = Bench::new();
+    let ready = bench.payment(200_000_000);
+    let signed = bench.release(&ready).unwrap();
+    let receipt = bench.receipt(&ready, &signed);
+    receipt.verify().unwrap();
+    let intent: Value = serde_json::from_slice(&ready.intent).unwrap();
+    let payload = BASE64_STANDARD.decode(intent["payload"].as_str().unwrap()).unwrap();
+    write("intent.json", &intent);
+    write("intent-payload.json", &serde_json::from_slice(&payload).unwrap());
+    write("approval.json", &serde_json::from_slice(&ready.approvals[0].to_json()).unwrap());
+    write("receipt.json", &serde_json::from_slice(&receipt.to_json()).unwrap());
+}
