@@ -120,9 +120,12 @@ pub struct Drill {
     /// Where the report goes
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// A regtest node; its transactions are then mined for real
+    /// A regtest node's RPC URL; its transactions are then mined for real
     #[arg(long)]
     pub node: Option<String>,
+    /// Try this attack only, as A18; the honest day goes before it
+    #[arg(long, value_name = "ID")]
+    pub attack: Option<String>,
 }
 
 #[derive(Args)]

@@ -2,7 +2,7 @@
 
 use bitcoin::Amount;
 use serde_json::{Value, json};
-use withdrawal::code::{Class, Fact, Violation};
+use withdrawal::code::{Class, Code, Fact, Violation};
 use withdrawal::digest::hex;
 use withdrawal::network::Network;
 use withdrawal::phrase::phrase;
@@ -108,6 +108,40 @@ pub fn violations_text(violations: &[Violation]) -> String {
         }
     }
     text
+}
+
+/// A violation's limit and actual number with their units, for people.
+pub fn limits(violation: &Violation) -> Option<(String, String)> {
+    let number = |name: &str| match violation.facts.iter().find(|(n, _)| n == name)? {
+        (_, Fact::Number(number)) => Some(*number),
+        _ => None,
+    };
+    let (limit, actual) = (number("limit")?, number("actual")?);
+    let unit = violation.facts.iter().find_map(|(name, fact)| match fact {
+        Fact::Text(text) if name == "unit" => Some(text.as_str()),
+        _ => None,
+    });
+    let show = |n: u64| match (violation.code, unit) {
+        (_, Some("millionths")) => format!("{}.{:02} %", n / 10_000, n % 10_000 / 100),
+        (
+            Code::TxLimit
+            | Code::Velocity
+            | Code::NewAddressLimit
+            | Code::NewAddressDelay
+            | Code::OutputNotApproved
+            | Code::OutputAmountMismatch
+            | Code::OutputMissing,
+            _,
+        )
+        | (_, Some("sat")) => btc(Amount::from_sat(n)),
+        (_, Some(unit)) => format!("{n} {unit}"),
+        (Code::QuorumNotMet, _) => format!("{n} people"),
+        (Code::ZoneMissing, _) => format!("{n} networks"),
+        (Code::Lookalike, _) => format!("{n} bits"),
+        (Code::CredentialTooNew | Code::StateRollback, _) => format!("{n} s"),
+        _ => n.to_string(),
+    };
+    Some((show(limit), show(actual)))
 }
 
 /// Text from outside on one line, without anything that moves a terminal's cursor or hides text.

@@ -125,10 +125,22 @@ const PLAN: &[(&str, &str, &str, Code, Try)] = &[
     ("L02", "write a second history with it", BACKUP, Code::LogFork, l02),
 ];
 
-/// Tries everything, in the order of what the thief holds.
-pub fn all(world: &mut World, mut tell: impl FnMut(&Attack)) -> Result<Vec<Attack>, Fail> {
+/// Ids of the attacks, in the order in which they are tried.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    PLAN.iter().map(|(id, ..)| *id)
+}
+
+/// Tries everything, or one attack only, in the order of what the thief holds.
+pub fn all(
+    world: &mut World,
+    only: Option<&str>,
+    mut tell: impl FnMut(&Attack),
+) -> Result<Vec<Attack>, Fail> {
     let mut attacks = Vec::new();
     for (id, title, level, expected, attempt) in PLAN {
+        if only.is_some_and(|only| only != *id) {
+            continue;
+        }
         let tried = attempt(world)?;
         let reach = LEVELS.iter().position(|l| l == level).unwrap_or(0);
         let attack = Attack {

@@ -9,6 +9,7 @@ mod chain;
 mod honest;
 mod measures;
 mod page;
+mod picture;
 mod report;
 mod theft;
 mod world;
@@ -51,7 +52,15 @@ impl Attack {
         let mut codes: Vec<Code> = self.violations.iter().map(|v| v.code).collect();
         codes.sort_unstable();
         codes.dedup();
+        // The one that belongs to the attack tells most.
+        codes.sort_by_key(|code| *code != self.expected);
         codes.iter().map(|c| c.name()).collect()
+    }
+
+    /// The reason that belongs to the attack, in words.
+    fn reason(&self) -> &str {
+        let own = self.violations.iter().find(|v| v.code == self.expected);
+        own.map_or("no reason given", |v| v.detail.as_str())
     }
 
     /// Refused, with the code that belongs to it, and without a signature.
@@ -78,6 +87,8 @@ pub struct Outcome {
     pub possible: Vec<Possible>,
     pub vault_id: String,
     pub receipt: Option<String>,
+    /// The one attack that was asked for; none means all of them.
+    pub only: Option<String>,
 }
 
 /// Codes that the real transaction must break.
@@ -102,14 +113,21 @@ impl Outcome {
     }
 
     fn ok(&self) -> bool {
-        let tried = |id: &&str| self.attacks.iter().any(|a| a.id == *id);
+        let wanted = |id: &str| self.only.as_deref().is_none_or(|only| only == id);
+        let tried = |id: &&str| !wanted(id) || self.attacks.iter().any(|a| a.id == *id);
         self.valid_signatures == 18
             && self.lost_sat == theft::LOST_SAT
             && self.honest.len() >= 4
             && self.honest.iter().all(|h| h.ok)
             && ATTACKS.iter().all(tried)
+            && !self.attacks.is_empty()
             && self.attacks.iter().all(Attack::refused)
             && self.theft_refused()
+    }
+
+    /// What the thief got from the vault: nothing, unless something was signed.
+    fn taken_sat(&self) -> u64 {
+        if self.attacks.iter().all(|a| a.signatures == 0) { 0 } else { theft::VAULT_SAT }
     }
 
     fn json(&self) -> Value {
@@ -152,6 +170,15 @@ pub fn run(cx: Context, args: &Args) -> Done {
         let detail = format!("`{}` is not known; there is dmm-2024", args.scenario);
         return Err(Fail::malformed("--scenario", "", detail));
     }
+    if let Some(only) = &args.attack
+        && !attacks::ids().any(|id| id == only)
+    {
+        let detail = format!(
+            "not in this drill; there are {}",
+            attacks::ids().collect::<Vec<_>>().join(" ")
+        );
+        return Err(Fail::malformed("--attack", only, detail));
+    }
     // Said before the work, not after.
     if args.out.as_ref().is_some_and(|out| out.join("report.html").exists()) && !cx.force.0 {
         return Err(Fail::failed("the directory of --out holds a report; --force replaces it"));
@@ -171,24 +198,30 @@ pub fn run(cx: Context, args: &Args) -> Done {
     tell(
         cx,
         &format!(
-            "   The thieves' transaction, byte for byte: {valid_signatures} of 18 signatures verify.\n   \
-         The ledger accepts it: {} gone, in one transaction.\n   No key was stolen for this. The victim's \
-         own signers signed an address that looked like the usual one.\n",
-            show::btc(bitcoin::Amount::from_sat(lost_sat))
+            "   The thieves' transaction, byte for byte: 9 coins, each signed with 2 of the wallet's 3 keys;\n   \
+         {valid_signatures} of 18 signatures verify. The ledger accepts it: {} gone, in one transaction.\n   \
+         Its own signers signed an address that only looked like the usual one:\n     usual    {}\n     thieves' {}\n",
+            show::btc(bitcoin::Amount::from_sat(lost_sat)),
+            theft::USUAL,
+            theft::THIEF
         ),
     );
     let mut world = world::World::start(args.node.as_deref())?;
     tell(
         cx,
-        "2. HONEST  the same script with a cosigner built in; cosigner and 4 witnesses run as processes",
+        "2. HONEST  the same script with a cosigner built in: a small program that signs last, and only what\n   \
+         people approved. It keeps a log that 4 outside witnesses hold it to. All run as processes of their own.",
     );
     let (honest, receipt) = honest::day(&mut world, |step| {
         let state = if step.ok { "ok" } else { "FAILED" };
         tell(cx, &format!("   {state:<6} {:<74} {:>6.2} s", step.title, step.secs));
     })?;
-    tell(cx, "\n3. THE THIEF HOLDS MORE AND MORE  each row adds to the rows above");
+    tell(
+        cx,
+        "\n3. THE THIEF HOLDS MORE AND MORE  each + adds to the ones above; \"signatures\" are the cosigner's",
+    );
     let mut last = "";
-    let attacks = attacks::all(&mut world, |attack| {
+    let attacks = attacks::all(&mut world, args.attack.as_deref(), |attack| {
         let newest = attack.holds.last().copied().unwrap_or_default();
         if newest != last {
             tell(cx, &format!("   + {newest}"));
@@ -198,24 +231,30 @@ pub fn run(cx: Context, args: &Args) -> Done {
         tell(
             cx,
             &format!(
-                "     {} {:<62} {state}, {} signatures\n          {}",
+                "     {} {:<62} {state}, {} signatures\n         {} {}{}",
                 attack.id,
                 attack.title,
                 attack.signatures,
-                attack.codes().join(" ")
+                attack.expected.name(),
+                show::clean(attack.reason()),
+                match attack.codes().get(1..).unwrap_or_default() {
+                    [] => String::new(),
+                    more => format!("\n         also {}", more.join(" ")),
+                }
             ),
         );
     })?;
-    let judged = theft.judge()?;
+    let mut judged = theft.judge()?;
+    judged.most_telling_first();
     tell(
         cx,
         &format!(
-            "\n4. THE REAL TRANSACTION  {}… judged as if DMM's wallet had been watched",
+            "\n4. THE REAL TRANSACTION  {}… put to the same rules, DMM's wallet registered as it was",
             theft::TXID.get(..8).unwrap_or_default()
         ),
     );
     for violation in &judged.violations {
-        tell(cx, &format!("   {:<26} {}", violation.code.name(), violation.detail));
+        tell(cx, &format!("   {:<27} {}", violation.code.name(), violation.detail));
     }
     tell(
         cx,
@@ -237,6 +276,7 @@ pub fn run(cx: Context, args: &Args) -> Done {
         possible,
         vault_id: world.vault_id(),
         receipt: args.out.as_ref().map(|out| out.join("receipt.json").display().to_string()),
+        only: args.attack.clone(),
     };
     if let Some(out) = &args.out {
         let force = cx.force;
@@ -271,7 +311,9 @@ fn close(cx: Context, outcome: &Outcome) -> Done {
     tell(
         cx,
         &format!(
-            "\n6. lost with Countersign: 0.00000000 BTC; the longest honest step took {mean:.2} s of machine time; {verify}"
+            "\n6. lost without: {}; with Countersign: {}; the longest honest step took {mean:.2} s of machine time; {verify}",
+            show::btc(bitcoin::Amount::from_sat(outcome.lost_sat)),
+            show::btc(bitcoin::Amount::from_sat(outcome.taken_sat()))
         ),
     );
     if cx.json {

@@ -7,7 +7,7 @@ use super::{Outcome, theft};
 use crate::show::btc;
 
 /// Text made safe for HTML.
-fn esc(text: &str) -> String {
+pub fn esc(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '&' => "&amp;".to_owned(),
@@ -32,36 +32,73 @@ fn marked(one: &str, other: &str) -> String {
         .collect()
 }
 
+/// BTC without the zeros that nobody reads.
+fn short(sat: u64) -> String {
+    let text = btc(Amount::from_sat(sat));
+    let number = text.trim_end_matches(" BTC").trim_end_matches('0').trim_end_matches('.');
+    let (whole, rest) = number.split_once('.').map_or((number, ""), |(w, r)| (w, r));
+    let mut grouped = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if rest.is_empty() { format!("{grouped} BTC") } else { format!("{grouped}.{rest} BTC") }
+}
+
 pub fn board(outcome: &Outcome) -> String {
     let longest = outcome.honest.iter().map(|h| h.secs).fold(0.0, f64::max);
     let refused = outcome.attacks.iter().filter(|a| a.refused()).count();
+    let signatures = outcome.attacks.iter().map(|a| a.signatures).sum::<u32>();
+    let answer = if signatures == 0 {
+        let rest = outcome.possible.first().map_or_else(String::new, |p| {
+            format!(
+                " What remains: {}, all of them hostile, could take {} {}.",
+                p.needs.join(" and "),
+                short(p.max_sat),
+                p.within
+            )
+        });
+        format!(
+            "<b>No.</b> The transaction that emptied DMM Bitcoin’s wallet is refused for {} reasons, and so was everything else that was tried.{}",
+            outcome.theft.codes().len(),
+            esc(&rest)
+        )
+    } else {
+        "<b>Yes.</b> Something was signed for the thief: see below.".to_owned()
+    };
     format!(
-        "<section class=\"board\"><h1>Would it have happened to us?</h1>\
-         <p class=\"dim\">Countersign drill <b>dmm-2024</b>. All keys are test keys; no coin is real. Network of \
-         the vault: {}. Facts are marked{}{}{}.</p>\
-         <div class=\"three\"><div><b class=\"bad\">{}</b>left DMM Bitcoin on 31 May 2024 in one transaction; {} \
-         of its 18 signatures are valid{}</div>\
-         <div><b class=\"good\">0 BTC</b>left the vault here; {refused} of {} attacks refused, {} signatures</div>\
+        "<section class=\"board\"><h1>Would it have happened to us?</h1><p class=\"answer\">{answer}</p>\
+         <div class=\"three\"><div><b class=\"bad\">{}</b>left DMM Bitcoin on 31 May 2024 in one transaction: 9 \
+         coins, each with 2 of 3 signatures, {} of 18 valid{}</div>\
+         <div><b class=\"good\">{}</b>left the vault of this drill; {refused} of {} attacks refused, \
+         {signatures} signatures</div>\
          <div><b>{longest:.2} s</b>machine time of the longest honest step; people's own time is not counted</div></div>\
-         <h3>Two addresses, one of them the thieves'</h3>\
+         <h3>Two addresses, the lower one the thieves'</h3>\
          <p class=\"pair\">{}{}<br>{}{}</p>\
          <p>People compare the first and the last characters, and here those agree. Nobody has to compare: the \
          policy refuses an address that is not on the list, and one that looks like a listed one.</p>\
-         <p><b>What it takes now:</b> a thief needs enough approvers, each with passkey and own review machine, in \
-         two networks, <em>and</em> holders' keys. What that would yield stands under “Still possible”.</p></section>\n",
-        esc(outcome.network),
-        tag("chain"),
-        tag("reported"),
-        tag("assumption"),
-        btc(Amount::from_sat(outcome.lost_sat)),
+         <div class=\"words\"><p><b>cosigner</b> a small program with one key that every payment needs. It signs \
+         last, decides for itself, and keeps the log. <b>approver</b> a person with a passkey and a review machine \
+         that decodes the very transaction; an approval is both signatures. <b>holder</b> who keeps a key of the \
+         wallet itself. <b>quorum</b> the people whose approvals a payment needs. <b>witness</b> an outside party \
+         that holds the log to one history and tells the time.</p>\
+         <p class=\"dim\">Countersign drill <b>dmm-2024</b>, a vault on the network {}. All keys are test keys; no \
+         coin is real. Facts are marked:{} read from the chain,{} told by others,{} ours for this drill.</p></div></section>\n",
+        short(outcome.lost_sat),
         outcome.valid_signatures,
         tag("chain"),
+        short(outcome.taken_sat()),
         outcome.attacks.len(),
-        outcome.attacks.iter().map(|a| a.signatures).sum::<u32>(),
         marked(theft::USUAL, theft::THIEF),
         tag("reported, one source"),
         marked(theft::THIEF, theft::USUAL),
         tag("chain"),
+        esc(outcome.network),
+        tag("chain"),
+        tag("reported"),
+        tag("assumption"),
     )
 }
 
@@ -72,7 +109,7 @@ pub fn honest(outcome: &Outcome) -> String {
         .map(|h| {
             let (class, word) = if h.ok { ("good", "ok") } else { ("bad", "FAILED") };
             format!(
-                "<tr><td class=\"{class}\">{word}</td><td>{}<br><code class=\"dim\">{}</code></td><td>{:.2} s</td></tr>",
+                "<tr><td class=\"{class}\">{word}</td><td>{}<br><code class=\"dim\">{}</code></td><td class=\"num\">{:.2} s</td></tr>",
                 esc(&h.title), esc(&h.txid), h.secs
             )
         })
@@ -89,28 +126,59 @@ pub fn honest(outcome: &Outcome) -> String {
 }
 
 pub fn attacks(outcome: &Outcome) -> String {
-    let mut text = "<section><h2>The thief holds more and more</h2>".to_owned();
+    let mut text = format!(
+        "<section><h2>The thief holds more and more</h2><p>Each row adds to the ones above it. Every attempt went \
+         to the real cosigner, a process of its own.</p>{}",
+        super::picture::draw(outcome)
+    );
+    let rows: String = outcome
+        .attacks
+        .iter()
+        .map(|a| {
+            let (class, word) = if a.refused() { ("good", "refused") } else { ("bad", "NOT REFUSED") };
+            format!(
+                "<tr><td><a href=\"#{}\">{}</a></td><td>{}</td><td><code>{}</code></td><td class=\"{class}\">{word}</td></tr>",
+                a.id, a.id, esc(a.title), a.expected
+            )
+        })
+        .collect();
+    text.push_str(&format!("<table>{rows}</table>"));
     for attack in &outcome.attacks {
-        let (class, word) =
-            if attack.refused() { ("good", "refused") } else { ("bad", "NOT REFUSED") };
-        let details: String = attack
-            .violations
-            .iter()
-            .map(|v| format!("<li><code>{}</code> {}</li>", v.code, esc(&v.detail)))
-            .collect();
-        let refusal = attack.refusal.as_deref().map_or_else(String::new, |digest| {
-            format!("<p>Signed refusal <code>{}</code></p>", esc(digest))
-        });
-        text.push_str(&format!(
-            "<article><h3>{} {}</h3><p>Holds: {}. <b class=\"{class}\">{word}</b>, {} signatures of the cosigner.</p>\
-             <p>Changed: <code>{}</code></p><ul>{details}</ul>{refusal}\
-             <p class=\"dim\">Run it again: <code>countersign drill --json | jq '.attacks[]|select(.id==\"{}\")'</code></p></article>",
-            attack.id, esc(attack.title), esc(&attack.holds.join(", ")), attack.signatures,
-            esc(&attack.changed), attack.id
-        ));
+        text.push_str(&article(attack));
     }
-    text.push_str("</section>\n");
+    text.push_str(
+        "<p class=\"dim\">The other attacks of the catalogue that belong to this part of Countersign are tests of \
+         the project, named by their ids: P01 to P36 on transactions, A02 to A25 on approvals, S01 to S18 on policy \
+         and state, L01 to L11 on the log, K04 to K13 on keys, D01 to D30 on the design.</p></section>\n",
+    );
     text
+}
+
+fn article(attack: &super::Attack) -> String {
+    let (class, word) = if attack.refused() { ("good", "refused") } else { ("bad", "NOT REFUSED") };
+    let mut violations: Vec<_> = attack.violations.iter().collect();
+    violations.sort_by_key(|v| v.code != attack.expected);
+    let details: String = violations
+        .iter()
+        .map(|v| format!("<li><code>{}</code> {}</li>", v.code, esc(&v.detail)))
+        .collect();
+    let refusal = match attack.refusal.as_deref() {
+        Some(digest) => format!("<p>The cosigner’s signed refusal: <code>{}</code></p>", esc(digest)),
+        None => "<p>No cosigner was asked here, so there is no signed refusal: the script itself fails.</p>"
+            .to_owned(),
+    };
+    format!(
+        "<article id=\"{}\"><h3>{} {}</h3><p>Holds: {}. <b class=\"{class}\">{word}</b>, {} signatures of the \
+         cosigner.</p><p>Changed: <code>{}</code></p><ul>{details}</ul>{refusal}\
+         <p class=\"dim\">Run it again: <code>countersign drill --attack {}</code></p></article>",
+        attack.id,
+        attack.id,
+        esc(attack.title),
+        esc(&attack.holds.join(", ")),
+        attack.signatures,
+        esc(&attack.changed),
+        attack.id
+    )
 }
 
 pub fn theft(outcome: &Outcome) -> String {
@@ -119,27 +187,21 @@ pub fn theft(outcome: &Outcome) -> String {
         .violations
         .iter()
         .map(|v| {
-            let facts: Vec<String> = v
-                .facts
-                .iter()
-                .filter(|(name, _)| name == "limit" || name == "actual")
-                .map(|(name, fact)| match fact {
-                    withdrawal::code::Fact::Number(n) => format!("{name} {n}"),
-                    withdrawal::code::Fact::Text(t) => format!("{name} {t}"),
-                })
-                .collect();
+            let (limit, actual) = crate::show::limits(v).unwrap_or_default();
             format!(
-                "<tr><td><code>{}</code></td><td>{}</td><td class=\"dim\">{}</td></tr>",
+                "<tr><td><code>{}</code><br>{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td></tr>",
                 v.code,
                 esc(&v.detail),
-                esc(&facts.join(", "))
+                esc(&limit),
+                esc(&actual)
             )
         })
         .collect();
     format!(
         "<section><h2>The real transaction</h2><p><code>{}</code>{} against this drill's policy{}, the wallet \
-         registered with its real descriptor{}, the usual address{} on the allow-list, a request for the same sum \
-         to it{}.</p><table>{rows}</table></section>\n",
+         registered with its real descriptor{} to be judged and never signed, the usual address{} on the \
+         allow-list, a request for the same sum to it{}.</p><table><tr><th>what is broken</th>\
+         <th class=\"num\">limit</th><th class=\"num\">actual</th></tr>{rows}</table></section>\n",
         theft::TXID,
         tag("chain"),
         tag("assumption"),
@@ -157,12 +219,16 @@ pub fn possible(outcome: &Outcome) -> String {
             format!(
                 "<tr><td>{}</td><td><b>{}</b> {}</td></tr>",
                 esc(&p.needs.join(" and ")),
-                btc(Amount::from_sat(p.max_sat)),
+                short(p.max_sat),
                 esc(p.within)
             )
         })
         .collect();
-    format!("<section><h2>Still possible</h2><table>{rows}</table></section>\n")
+    format!(
+        "<section><h2>Still possible</h2><p>Countersign does not stop people who are enough to decide and who agree \
+         to steal. It bounds what they take, and how fast.</p><table><tr><th>who must be hostile</th>\
+         <th>the most they take</th></tr>{rows}</table></section>\n"
+    )
 }
 
 pub fn measures() -> String {

@@ -10,7 +10,7 @@ use bitcoin::{
 };
 use serde::Deserialize;
 use withdrawal::clock::Now;
-use withdrawal::code::Violation;
+use withdrawal::code::{Code, Violation};
 use withdrawal::digest::unhex;
 use withdrawal::facts::Facts;
 use withdrawal::genesis::{AllowedAddress, Genesis};
@@ -105,6 +105,27 @@ fn rebuild(file: FileTx) -> Result<Transaction, Fail> {
         return Err(odd(&format!("{txid} is not {}", file.txid)));
     }
     Ok(tx)
+}
+
+impl Judged {
+    /// The codes, each once.
+    pub fn codes(&self) -> std::collections::BTreeSet<Code> {
+        self.violations.iter().map(|v| v.code).collect()
+    }
+
+    /// What a reader wants to know first: where the coins went, then how much, then who agreed.
+    pub fn most_telling_first(&mut self) {
+        const ORDER: [Code; 6] = [
+            Code::OutputNotApproved,
+            Code::Lookalike,
+            Code::DestinationNotAllowlisted,
+            Code::CosignerBypass,
+            Code::QuorumNotMet,
+            Code::ShareOfVault,
+        ];
+        let place = |code: Code| ORDER.iter().position(|c| *c == code).unwrap_or(ORDER.len());
+        self.violations.sort_by_key(|v| (place(v.code), v.code == Code::TxFormat));
+    }
 }
 
 impl Theft {
