@@ -170,7 +170,7 @@ impl Mirror {
         }
         let ours = self.note()?.unwrap_or_default();
         for note in cosigned.iter().filter(|note| origin(note) == origin(&ours)) {
-            let (Some(log), Some(policy)) = (state.log(), &self.vault.witnesses) else { break };
+            let (Some(log), Some(policy)) = (state.log(), state.witnesses()) else { break };
             let root = |size| self.log().root_at(size).ok();
             // A head behind the entries' own times tells nothing new.
             if let Ok(accepted) = Accepted::check(note, log, policy, root) {

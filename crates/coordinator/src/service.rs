@@ -15,7 +15,7 @@ use crate::Error;
 use crate::client::Client;
 use crate::dir::VaultDir;
 use crate::mirror::Mirror;
-use crate::witnesses::{Answer, Transport, cosign, too_few};
+use crate::witnesses::{Answer, Transport, cosign, cosign_by, too_few};
 
 /// Newest entries that are compared with a cosigner's before it serves.
 const COMPARED: u64 = 256;
@@ -48,6 +48,8 @@ pub struct Service<'a> {
     dir: &'a VaultDir,
     vault: Vault,
     policy: WitnessPolicy,
+    /// The witnesses to be, once enough of them cosign as well.
+    next: Option<WitnessPolicy>,
     client: Client,
     mirror: Mirror,
     transport: &'a dyn Transport,
@@ -65,7 +67,22 @@ impl<'a> Service<'a> {
             Error::Refused(Code::EvaluateOnly, "nothing is signed for this vault".to_owned())
         })?;
         let mirror = Mirror::open(dir, vault.clone())?;
-        Ok(Self { dir, vault, policy, client, mirror, transport })
+        let mut service = Self { dir, vault, policy, next: None, client, mirror, transport };
+        service.learn_witnesses()?;
+        Ok(service)
+    }
+
+    /// Who the witnesses are, as the log says: a quorum may have replaced one.
+    fn learn_witnesses(&mut self) -> Result<(), Error> {
+        if self.mirror.head().size == 0 {
+            return Ok(());
+        }
+        let state = self.mirror.state(&self.dir.heads()?)?;
+        if let Some(now) = state.witnesses() {
+            self.policy = now.clone();
+        }
+        self.next = state.next_witnesses().map(|(_, next)| next);
+        Ok(())
     }
 
     /// The vault.
@@ -155,6 +172,16 @@ impl<'a> Service<'a> {
         if enough < self.policy.k() {
             return Err(too_few(&self.policy, &answers));
         }
+        let cosigned = match &self.next {
+            // What the present ones answered stands; the one to come is asked as well.
+            Some(next) => {
+                let known = self.policy.keys();
+                let mut others = next.witnesses().to_vec();
+                others.retain(|w| !known.contains(&w.key));
+                cosign_by(&cosigned, &others, self.transport, &prove).0
+            }
+            None => cosigned,
+        };
         let note = cosigned.to_note();
         self.dir.keep_head(&note)?;
         Ok(note)
@@ -226,6 +253,25 @@ impl<'a> Service<'a> {
         // Last, because it says that the others are there.
         let numbers = format!("{} {}\n", reserved.entry, signed.entry);
         self.dir.write(&path.join("entries"), numbers.as_bytes())
+    }
+
+    /// Brings the mirror up to date and tells the cosigner the present time; a change of witnesses that
+    /// was waiting for it comes into force.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.open()?;
+        self.learn_witnesses()?;
+        let note = self.fresh_head()?;
+        match self.client.ask(&Request::Head { note })? {
+            Response::Done => {}
+            other => return Err(unexpected(&other)),
+        }
+        let before = self.mirror.head().size;
+        self.mirror.update(&mut self.client)?;
+        if self.mirror.head().size > before {
+            self.learn_witnesses()?;
+            self.fresh_head()?;
+        }
+        Ok(())
     }
 
     /// How many entries the cosigner has from before this run: what a backup holds.

@@ -34,11 +34,20 @@ pub fn cosign(
     transport: &dyn Transport,
     prove: &(dyn Fn(u64) -> Option<Vec<Hash>> + Sync),
 ) -> (SignedHead, Vec<(String, Answer)>) {
+    cosign_by(signed, policy.witnesses(), transport, prove)
+}
+
+/// The same for some witnesses.
+pub fn cosign_by(
+    signed: &SignedHead,
+    witnesses: &[Witness],
+    transport: &dyn Transport,
+    prove: &(dyn Fn(u64) -> Option<Vec<Hash>> + Sync),
+) -> (SignedHead, Vec<(String, Answer)>) {
     let mut result = signed.clone();
     let mut answers = Vec::new();
     let all: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = policy
-            .witnesses()
+        let threads: Vec<_> = witnesses
             .iter()
             .map(|witness| (witness, scope.spawn(|| ask(signed, witness, transport, prove))))
             .collect();

@@ -214,7 +214,7 @@ impl Core {
             Request::Entries { from } => self.entries(from),
             Request::Restore { from, entries, head } => self.restore(from, &entries, &head),
             Request::Begin => self.begin(),
-            Request::Head { note } => self.take_head(&note).map(|_| Response::Done),
+            Request::Head { note } => self.head(&note),
             Request::Reserve(dossier) => self.reserve(&dossier),
             Request::Countersign(dossier) => self.countersign(&dossier),
             Request::Change(change) => self.change(*change),
@@ -343,9 +343,21 @@ impl Core {
         Ok(accepted)
     }
 
+    /// Takes a head; one that enough of the witnesses to be have cosigned too brings them into force.
+    fn head(&mut self, note: &[u8]) -> Result<Response, CoreError> {
+        self.take_head(note)?;
+        if let Some((change, _)) = self.state.next_witnesses()
+            && self.phase == Phase::Serving
+            && self.state.judge_switch(&change, note).is_ok()
+        {
+            self.append(vec![Body::Witnessed { change, head: note.to_vec() }])?;
+        }
+        Ok(Response::Done)
+    }
+
     /// Checks a head with cosignatures against this log; nothing is accepted yet.
     fn check_head(&self, note: &[u8]) -> Result<Accepted, CoreError> {
-        let (Some(log), Some(policy)) = (self.state.log(), &self.vault.witnesses) else {
+        let (Some(log), Some(policy)) = (self.state.log(), self.state.witnesses()) else {
             return Err(CoreError::Broken("a vault without witnesses".to_owned()));
         };
         let view = Log::at(&self.log, self.head);

@@ -61,13 +61,14 @@ impl Core {
         }
         // Nothing is written before the whole history is proven to be ours and witnessed.
         let append = whole_log(&self.log, &whole)?;
-        let (Some(log_key), Some(policy)) = (self.state.log(), &self.vault.witnesses) else {
+        let state = replay(&whole)?;
+        // Who the witnesses are is what the entries say; that these are ours says the log's own key.
+        let (Some(log_key), Some(policy)) = (self.state.log(), state.witnesses()) else {
             return rollback("a vault without witnesses");
         };
         let root = |size| (size == append.head.size).then_some(append.head.root);
         let accepted = Accepted::check(head, log_key, policy, root)
             .map_err(|v| CoreError::Refused(v.code, v.detail))?;
-        let state = replay(&whole)?;
         if state.log() != Some(self.signer.verifier()) {
             return rollback("the entries shown move the log to another name");
         }

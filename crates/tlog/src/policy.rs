@@ -51,6 +51,13 @@ pub struct WitnessPolicy {
 }
 
 impl WitnessPolicy {
+    /// Whether `next` replaces one witness of this policy and changes nothing else.
+    pub fn is_one_step_to(&self, next: &Self) -> bool {
+        let kept = self.keys.iter().filter(|key| next.keys.contains(key)).count();
+        let same = (self.k, self.f, self.keys.len()) == (next.k, next.f, next.keys.len());
+        same && kept + 1 == self.keys.len()
+    }
+
     /// Makes a policy; refuses one in which two histories could both find k witnesses
     /// (2k - n > f) or in which f silent ones stop the log (n - f >= k).
     pub fn new(witnesses: Vec<Witness>, k: usize, f: usize) -> Result<Self, PolicyError> {

@@ -58,6 +58,13 @@ pub enum ChangeKind {
         /// The highest fee; the policy's caps stay.
         max_fee: Amount,
     },
+    /// One witness is replaced by another.
+    Witnesses {
+        /// The new witness policy, whole, in its text form.
+        policy: String,
+        /// How many of them may be hostile.
+        hostile: u8,
+    },
 }
 
 impl Wire for ChangeKind {
@@ -97,6 +104,11 @@ impl Wire for ChangeKind {
                 intent.put(out);
                 max_fee.put(out);
             }
+            Self::Witnesses { policy, hostile } => {
+                out.push(8);
+                policy.put(out);
+                hostile.put(out);
+            }
         }
     }
     fn take(from: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -113,6 +125,7 @@ impl Wire for ChangeKind {
             5 => Self::Undo { act: Wire::take(from)?, suspend: Wire::take(from)? },
             6 => Self::Unfreeze { acts: Wire::take(from)? },
             7 => Self::FeeCap { intent: Wire::take(from)?, max_fee: Wire::take(from)? },
+            8 => Self::Witnesses { policy: Wire::take(from)?, hostile: Wire::take(from)? },
             other => return Err(from.fail(format!("{other} is no change"))),
         })
     }
@@ -156,6 +169,7 @@ impl ChangeKind {
             Self::FeeCap { intent, max_fee } => {
                 format!("intent {intent} may cost up to {max_fee}")
             }
+            Self::Witnesses { .. } => "replace one witness of the log".to_owned(),
         }
     }
 }

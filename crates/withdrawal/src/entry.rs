@@ -141,6 +141,13 @@ pub enum Body {
     Succession(Box<Succession>),
     /// An entry of that older log, shown by someone who has it.
     Recovered(Box<Recovered>),
+    /// A change of one witness is in force: a head that enough of the old and of the new cosigned.
+    Witnessed {
+        /// The change's digest.
+        change: Digest,
+        /// The head as a note.
+        head: Vec<u8>,
+    },
 }
 
 impl Wire for Body {
@@ -186,6 +193,11 @@ impl Wire for Body {
                 out.push(10);
                 recovered.put(out);
             }
+            Self::Witnessed { change, head } => {
+                out.push(11);
+                change.put(out);
+                head.put(out);
+            }
         }
     }
     fn take(from: &mut Reader<'_>) -> Result<Self, WireError> {
@@ -200,6 +212,7 @@ impl Wire for Body {
             8 => Self::Change(Box::new(Wire::take(from)?)),
             9 => Self::Succession(Box::new(Wire::take(from)?)),
             10 => Self::Recovered(Box::new(Wire::take(from)?)),
+            11 => Self::Witnessed { change: Wire::take(from)?, head: Wire::take(from)? },
             other => return Err(from.fail(format!("{other} is no kind of entry"))),
         })
     }
@@ -219,6 +232,7 @@ impl Body {
             Self::Change(_) => "change",
             Self::Succession(_) => "succession",
             Self::Recovered(_) => "recovered",
+            Self::Witnessed { .. } => "witnessed",
         }
     }
 }

@@ -7,7 +7,7 @@ use bitcoin::consensus::deserialize;
 use bitcoin::{Amount, ScriptBuf, Transaction, TxOut, Witness};
 use serde::{Deserialize, Serialize};
 use tlog::proof::{check_consistency, check_inclusion};
-use tlog::{CosignedHead, Hash, SignedHead, VerifierKey, record_hash};
+use tlog::{CosignedHead, Hash, SignedHead, VerifierKey, WitnessPolicy, record_hash};
 
 use crate::approval::{Approval, Decision};
 use crate::change::{ChangeKind, ChangeSignature, SignedChange};
@@ -218,6 +218,7 @@ struct Governed {
     policy: Policy,
     heads: crate::approval::ChainHeads,
     log: VerifierKey,
+    witnesses: WitnessPolicy,
 }
 
 fn govern(
@@ -232,6 +233,7 @@ fn govern(
         policy: genesis.policy.clone(),
         heads: SignedGenesis::chain_heads(genesis),
         log: first.clone(),
+        witnesses: vault.witnesses.clone().ok_or_else(|| no("no witnesses"))?,
     };
     let mut last = None;
     let mut successions = successions.iter().peekable();
@@ -257,6 +259,15 @@ fn govern(
                 &mut now.heads.roster
             }
             ChangeKind::Allowlist { .. } => &mut now.heads.allowlist,
+            ChangeKind::Witnesses { policy, hostile } => {
+                let next = WitnessPolicy::parse(policy, usize::from(*hostile));
+                let next = next.map_err(|e| no(e.to_string()))?;
+                if !now.witnesses.is_one_step_to(&next) {
+                    return Err(no("a change of more than one witness"));
+                }
+                now.witnesses = next;
+                &mut now.heads.policy
+            }
             _ => return Err(bad("a change that moves no chain")),
         };
         if signed.change.previous != *head {
@@ -395,7 +406,7 @@ impl Receipt {
         let (reservation, observed) = self.check_reservation(&told, &vault, &governed)?;
         check_decided(&reservation, &told, &approvals, &observed)?;
         check_trace(&self.decision, &told, &governed.policy)?;
-        let witnesses = self.check_log(&told, &vault, &governed)?;
+        let witnesses = self.check_log(&told, &governed)?;
         let approvers = approvals.into_iter().map(|a| a.person).collect();
         Ok(Verified { vault, intent, spend, tx, prevouts, approvers, witnesses })
     }
@@ -550,14 +561,9 @@ impl Receipt {
         Ok((reservation, observed))
     }
 
-    fn check_log(
-        &self,
-        told: &Told<'_>,
-        vault: &Vault,
-        governed: &Governed,
-    ) -> Result<Vec<String>, Violation> {
+    fn check_log(&self, told: &Told<'_>, governed: &Governed) -> Result<Vec<String>, Violation> {
         let (_, head) = self.reservation.check(&governed.log)?;
-        let policy = vault.witnesses.as_ref().ok_or_else(|| no("no witnesses"))?;
+        let policy = &governed.witnesses;
         let head = CosignedHead::check(head, policy.keys())
             .map_err(|e| Violation::new(Code::WitnessQuorum, e.to_string()))?;
         if !policy.is_met(&head) {

@@ -153,12 +153,17 @@ pub enum Roster {
 pub enum Policy {
     /// Parse a policy file and say what it allows
     Check { file: PathBuf },
-    /// Propose a new policy
+    /// Propose a new policy, or another witness in the place of one
     Propose {
         #[command(flatten)]
         propose: Propose,
+        /// The new policy, TOML
+        #[arg(long, conflicts_with = "witness_policy")]
+        policy: Option<PathBuf>,
+        /// The new witness policy with one witness replaced; k, n and f stay. It takes effect at a head
+        /// that enough of the old and of the new witnesses cosign
         #[arg(long)]
-        policy: PathBuf,
+        witness_policy: Option<PathBuf>,
     },
     /// Lower one number, at once
     Tighten {

@@ -169,7 +169,7 @@ pub fn bring_up_to_date(opened: &Opened) {
 
 /// Takes a head to the witnesses itself, past the coordinator.
 fn witness(opened: &Opened, client: &mut Client, head: &SignedHead) -> Result<bool, Fail> {
-    let Some(policy) = &opened.vault.witnesses else { return Ok(false) };
+    let Some(policy) = opened.state.witnesses() else { return Ok(false) };
     let size = head.head().size;
     let client = std::sync::Mutex::new(client);
     let prove = |old: u64| {

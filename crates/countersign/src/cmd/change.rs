@@ -84,9 +84,20 @@ pub fn policy(cx: Context, command: Policy) -> Done {
             cx.say(&json!({"version": policy.version, "allows": lines}), &lines.join("\n"));
             Ok(())
         }
-        Policy::Propose { propose: args, policy } => {
+        Policy::Propose { propose: args, policy: Some(policy), .. } => {
             let policy = super::vault::policy(Some(&policy))?;
             propose(cx, &args, ChangeKind::Policy(Box::new(policy)))
+        }
+        Policy::Propose { propose: args, witness_policy: Some(path), .. } => {
+            let text = String::from_utf8(files::read(&path)?)
+                .map_err(|_| Fail::malformed(path.display(), "", "not text"))?;
+            let opened = super::open(&args.vault)?;
+            let hostile = opened.state.witnesses().map_or(0, tlog::WitnessPolicy::f);
+            let hostile = u8::try_from(hostile).map_err(Fail::failed)?;
+            propose(cx, &args, ChangeKind::Witnesses { policy: text, hostile })
+        }
+        Policy::Propose { .. } => {
+            Err(Fail::malformed("--policy", "", "give --policy or --witness-policy"))
         }
         Policy::Tighten { act, set } => {
             let parsed = set.split_once('=').and_then(|(name, value)| {

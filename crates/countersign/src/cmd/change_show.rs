@@ -45,6 +45,9 @@ pub fn describe(change: &Change, opened: Option<&Opened>) -> String {
                 btc(*amount)
             ));
         }
+        ChangeKind::Witnesses { policy, hostile } => {
+            text.push_str(&witnesses(policy, *hostile, opened));
+        }
         ChangeKind::FeeCap { intent, max_fee } => {
             text.push_str(&format!(
                 "  transactions for intent {intent}\n    may cost up to {}, within the policy's caps\n",
@@ -157,6 +160,32 @@ fn policies(policy: &Policy, opened: Option<&Opened>) -> String {
         let mark = if old.contains(line) { ' ' } else { '+' };
         text.push_str(&format!("  {mark} {line}\n"));
     }
+    text
+}
+
+fn witnesses(policy: &str, hostile: u8, opened: Option<&Opened>) -> String {
+    let mut text = "  replaces one witness of the log\n".to_owned();
+    let next = match tlog::WitnessPolicy::parse(policy, usize::from(hostile)) {
+        Ok(next) => next,
+        Err(why) => return format!("{text}    NOT A WITNESS POLICY: {why}\n"),
+    };
+    let now = opened.and_then(|o| o.state.witnesses());
+    for witness in now.iter().flat_map(|p| p.witnesses()) {
+        if !next.keys().contains(&witness.key) {
+            text.push_str(&format!("  - {}\n", witness.key));
+        }
+    }
+    for witness in next.witnesses() {
+        let known = now.is_some_and(|p| p.keys().contains(&witness.key));
+        let url = witness.url.as_deref().unwrap_or("no URL");
+        text.push_str(&format!("  {} {} {url}\n", if known { ' ' } else { '+' }, witness.key));
+    }
+    text.push_str(&format!(
+        "    {} of {} cosign, {} may be hostile\n",
+        next.k(),
+        next.keys().len(),
+        next.f()
+    ));
     text
 }
 

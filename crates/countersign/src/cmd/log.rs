@@ -83,7 +83,7 @@ fn verify_log(cx: Context, dir: &Path, newer: Option<&PathBuf>) -> Done {
         Err(fault) => return bad(cx, fault.first_bad(), &fault.to_string()),
     }
     if let Some(path) = newer
-        && let Err(detail) = hold_to(&log, &head, &files::read(path)?, &vault, &key)
+        && let Err(detail) = hold_to(&log, &head, &files::read(path)?, &state, &key)
     {
         return bad(cx, Some(head.size), &detail);
     }
@@ -99,10 +99,10 @@ fn hold_to(
     log: &LogDir,
     head: &TreeHead,
     note: &[u8],
-    vault: &withdrawal::genesis::Vault,
+    state: &State,
     key: &VerifierKey,
 ) -> Result<(), String> {
-    let policy = vault.witnesses.as_ref().ok_or("the vault has no witnesses")?;
+    let policy = state.witnesses().ok_or("the vault has no witnesses")?;
     let signed = SignedHead::parse(note, key).map_err(|e| e.to_string())?;
     let cosigned = CosignedHead::check(signed, policy.keys()).map_err(|e| e.to_string())?;
     if !policy.is_met(&cosigned) {
@@ -156,8 +156,7 @@ fn sync(cx: Context, vault: &Path, socket: Option<&Path>) -> Done {
     let http = Http::new();
     let client = Client::connect(socket.unwrap_or(&default))?;
     let mut service = Service::new(&dir, client, &http)?;
-    service.open()?;
-    service.fresh_head()?;
+    service.sync()?;
     let entries = service.mirror().head().size;
     cx.say(&json!({"entries": entries}), &format!("{entries} entries, witnessed"));
     Ok(())
@@ -198,6 +197,7 @@ fn describe(body: &Body) -> String {
                 r.txid
             )
         }
+        Body::Witnessed { change, .. } => format!("one witness replaced by change {change}"),
         Body::Payments(payments) => format!("{} more payments", payments.len()),
         Body::Countersigned(c) => format!("reservation {}, spend {}", c.reservation, c.spend),
         Body::Act(act) => {

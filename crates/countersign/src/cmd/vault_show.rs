@@ -108,6 +108,12 @@ fn since(state: &withdrawal::state::State) -> String {
         let waits = state.succession_waits().map(|v| v.detail);
         text.push_str(&format!("    {}\n", waits.as_deref().unwrap_or("in force")));
     }
+    if let Some(policy) = state.witnesses()
+        && state.vault().witnesses.as_ref() != Some(policy)
+    {
+        let names: Vec<&str> = policy.keys().iter().map(tlog::VerifierKey::name).collect();
+        text.push_str(&format!("  witnesses now: {}\n", names.join(", ")));
+    }
     text.push_str(&format!(
         "  policy version {}, {} people, {} addresses listed\n",
         state.policy().version,
@@ -166,6 +172,7 @@ pub fn show(cx: Context, dir: &Path) -> Done {
                 "active": opened.state.is_active(&p.id),
             })).collect::<Vec<_>>(),
             "coins": opened.coins.coins.len(), "total_sat": total.to_sat(),
+            "witnesses": opened.state.witnesses().map(|p| p.keys().iter().map(tlog::VerifierKey::name).collect::<Vec<_>>()),
             "log_entries": opened.state.size(),
             "succession": opened.state.succession().map(|_| if opened.state.succession_waits().is_some() { "waits" } else { "in force" }),
         }),

@@ -15,7 +15,7 @@ code,pre{font:.9em/1.5 ui-monospace,monospace;overflow-wrap:anywhere}pre{white-s
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}\
 .answer{font-size:1.15rem}.words{border-left:3px solid var(--line);padding-left:1rem;font-size:.92em}.num{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\
 svg{width:100%;height:auto;margin:.5rem 0}svg text{font:15px system-ui,sans-serif;fill:var(--fg)}svg .head{fill:var(--dim);font-size:13px}svg .ids{font-family:ui-monospace,monospace}svg .num{font-weight:700;text-anchor:middle}\
-svg .taken{fill:none;stroke:var(--bad);stroke-width:1.5}svg .left{fill:none;stroke:var(--good);stroke-width:2.5}a{color:inherit}\
+svg .taken{fill:none;stroke:var(--bad);stroke-width:1.5}svg .left{fill:none;stroke:var(--good);stroke-width:2.5}\
 .tag{font-size:.75em;border:1px solid var(--line);border-radius:.3rem;padding:0 .35rem;white-space:nowrap}\
 @page{size:A4;margin:16mm}td code{overflow-wrap:break-word}@media print{section{overflow:visible}.three div{flex-basis:9rem}.three b{font-size:1.3rem}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}article,tr{break-inside:avoid}.board{break-after:page}}";
 

@@ -137,8 +137,8 @@ pub fn attacks(outcome: &Outcome) -> String {
         .map(|a| {
             let (class, word) = if a.refused() { ("good", "refused") } else { ("bad", "NOT REFUSED") };
             format!(
-                "<tr><td><a href=\"#{}\">{}</a></td><td>{}</td><td><code>{}</code></td><td class=\"{class}\">{word}</td></tr>",
-                a.id, a.id, esc(a.title), a.expected
+                "<tr><td>{}</td><td>{}</td><td><code>{}</code></td><td class=\"{class}\">{word}</td></tr>",
+                a.id, esc(a.title), a.expected
             )
         })
         .collect();
@@ -168,10 +168,9 @@ fn article(attack: &super::Attack) -> String {
             .to_owned(),
     };
     format!(
-        "<article id=\"{}\"><h3>{} {}</h3><p>Holds: {}. <b class=\"{class}\">{word}</b>, {} signatures of the \
+        "<article><h3>{} {}</h3><p>Holds: {}. <b class=\"{class}\">{word}</b>, {} signatures of the \
          cosigner.</p><p>Changed: <code>{}</code></p><ul>{details}</ul>{refusal}\
          <p class=\"dim\">Run it again: <code>countersign drill --attack {}</code></p></article>",
-        attack.id,
         attack.id,
         esc(attack.title),
         esc(&attack.holds.join(", ")),

@@ -40,6 +40,10 @@ fn refuses_the_theft_and_writes_its_report() {
     assert_eq!(code, 3, "not anchored");
     let (code, _) = desk.run("drill --scenario other");
     assert_eq!(code, 2);
+    let json = desk.ok("drill --attack A18");
+    assert_eq!(json["attacks"].as_array().unwrap().len(), 1);
+    let (code, _) = desk.run("drill --attack A99");
+    assert_eq!(code, 2);
 }
 
 #[test]

@@ -105,3 +105,49 @@ fn d27_by_hand() {
     let (code, _) = desk.run("witness trust w1 --log cos.pub");
     assert_eq!(code, 1);
 }
+
+#[test]
+fn one_witness_is_replaced_at_a_head_that_both_sets_cosign() {
+    let mut desk = Desk::new();
+    desk.vault(&[], "");
+    let key = desk.ok("witness init w5 --name w5.invalid --out w5.vkey");
+    desk.ok("witness trust w5 --log cos.pub");
+    let url = desk.stay("witness run w5 --listen 127.0.0.1:0");
+    let old = desk.text("witnesses");
+    let line = format!("witness w5 {} {url}", key["vkey"].as_str().unwrap());
+    let one: Vec<String> = old
+        .lines()
+        .map(
+            |l| if l.starts_with("witness w1 ") { line.clone() } else { l.replace(" w1 ", " w5 ") },
+        )
+        .collect();
+    desk.write("next", one.join("\n"));
+    // Two at once, or a weaker quorum, is no such change.
+    desk.write("weaker", one.join("\n").replace("group g 3", "group g 4"));
+    let (code, json) = desk.run("policy propose --vault v --witness-policy weaker --out x.json");
+    assert_eq!((code, &json["error"]["code"]), (3, &Value::from("WITNESS_QUORUM")), "{json}");
+    desk.ok("policy propose --vault v --witness-policy next --out c.json");
+    for person in ["alice", "bob"] {
+        desk.ok(&format!("change sign c.json {} --vault v", keys(person)));
+    }
+    desk.ok("change apply c.json --vault v");
+    desk.ok("log sync --vault v");
+    let names = |desk: &Desk| desk.ok("vault show v")["witnesses"].to_string();
+    assert!(names(&desk).contains("w1"), "it waits its delay");
+    // Days later: the old ones and the new one run on.
+    let all = format!("{old}\n{line}");
+    desk.write("witnesses", all);
+    desk.witnesses(10 * 86_400);
+    desk.ok("log sync --vault v");
+    desk.ok("log sync --vault v");
+    assert!(!names(&desk).contains("w1") && names(&desk).contains("w5"), "{}", names(&desk));
+    // From now on the old one is not needed, and the new one counts.
+    desk.stop("witness run w1");
+    desk.stop("witness run w2");
+    let json = desk.ok("freeze --vault v --person alice --review-key alice.review");
+    assert_eq!(json["witnessed"], true);
+    desk.stop("cosigner run");
+    desk.cosigner();
+    desk.ok("log sync --vault v");
+    assert_eq!(desk.ok("log verify v --head v/head")["ok"], true);
+}

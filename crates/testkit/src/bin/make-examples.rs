@@ -1,6 +1,10 @@
 //! Writes the examples beside the schemas anew, from one real withdrawal:
 //! `cargo run -p testkit --bin make-examples`. Needed when a format changes.
-#![allow(clippy::unwrap_used, reason = "a tool for developers: what it meets is a defect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a tool for developers: what it does not expect is a defect"
+)]
 
 use std::path::Path;
 

@@ -65,6 +65,12 @@ impl State {
                     .map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
                 self.enter_succession(index, succession);
             }
+            Body::Witnessed { change, head } => {
+                let next = self
+                    .judge_switch(change, head)
+                    .map_err(|v| fail(format!("{}: {}", v.code, v.detail)))?;
+                self.enter_switch(change, next);
+            }
             Body::Recovered(recovered) => {
                 let entry = self
                     .judge_recovered(recovered)

@@ -17,7 +17,7 @@ impl State {
     /// The head that a change of this kind must continue.
     pub const fn head_for(&self, kind: &ChangeKind) -> Digest {
         match kind {
-            ChangeKind::Policy(_) => self.heads.policy,
+            ChangeKind::Policy(_) | ChangeKind::Witnesses { .. } => self.heads.policy,
             ChangeKind::Allowlist { .. } => self.heads.allowlist,
             _ => self.heads.roster,
         }
@@ -56,7 +56,7 @@ impl State {
         self.judge_age(change)?;
         if change.previous != self.head_for(&change.kind) {
             let code = match change.kind {
-                ChangeKind::Policy(_) => Code::PolicyChanged,
+                ChangeKind::Policy(_) | ChangeKind::Witnesses { .. } => Code::PolicyChanged,
                 ChangeKind::Allowlist { .. } => Code::AllowlistChanged,
                 _ => Code::RosterChanged,
             };
@@ -145,6 +145,7 @@ impl State {
                     None => Ok(()),
                 }
             }
+            ChangeKind::Witnesses { policy, hostile } => self.judge_witnesses(policy, *hostile),
             ChangeKind::Floor { .. } | ChangeKind::FeeCap { .. } => Ok(()),
         }
     }
@@ -299,8 +300,12 @@ impl State {
         loop {
             // A policy that came into force just now may say another delay.
             let delay = u64::from(self.policy.governance.delay_hours) * 3600;
-            let ripe =
-                self.pending.iter().position(|p| self.age_secs(Since::Entry(p.entry)) >= delay);
+            // A change of witnesses waits for their cosignatures besides, and for no time alone.
+            let by_time = |p: &PendingChange| {
+                !matches!(p.kind, ChangeKind::Witnesses { .. })
+                    && self.age_secs(Since::Entry(p.entry)) >= delay
+            };
+            let ripe = self.pending.iter().position(by_time);
             let Some(position) = ripe else { return };
             let ripe = self.pending.remove(position);
             // Each was sound when it was taken; together two might leave nobody who can decide.
@@ -308,8 +313,10 @@ impl State {
                 continue;
             }
             self.put_in_force(&ripe);
-            let same = |p: &PendingChange| {
-                std::mem::discriminant(&p.kind) == std::mem::discriminant(&ripe.kind)
+            // Policy and witnesses are one chain.
+            let same = |p: &PendingChange| match (&p.kind, &ripe.kind) {
+                (ChangeKind::Witnesses { .. }, ChangeKind::Policy(_)) => true,
+                (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
             };
             self.pending.retain(|p| !same(p));
         }
@@ -358,7 +365,8 @@ impl State {
             ChangeKind::Floor { .. }
             | ChangeKind::Undo { .. }
             | ChangeKind::Unfreeze { .. }
-            | ChangeKind::FeeCap { .. } => {}
+            | ChangeKind::FeeCap { .. }
+            | ChangeKind::Witnesses { .. } => {}
         }
     }
 

@@ -8,10 +8,12 @@ mod apply;
 mod governance;
 mod ledger;
 mod succession;
+mod witnesses;
 
 use std::collections::BTreeMap;
 
 use bitcoin::ScriptBuf;
+use tlog::WitnessPolicy;
 
 pub use acts::{ActInForce, ActRefusal};
 pub use apply::ApplyError;
@@ -80,6 +82,8 @@ pub struct State {
     floor: Option<(bitcoin::Amount, u64)>,
     /// Fees that a quorum allows an intent.
     fee_caps: BTreeMap<Digest, bitcoin::Amount>,
+    /// Witnesses since one was replaced.
+    witnesses: Option<WitnessPolicy>,
     ledger: Ledger,
     starts: u64,
     last_start: Option<u64>,
@@ -115,6 +119,7 @@ impl State {
             succession: None,
             floor: None,
             fee_caps: BTreeMap::new(),
+            witnesses: None,
             ledger: Ledger::default(),
             starts: 0,
             last_start: None,
