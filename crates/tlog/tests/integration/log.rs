@@ -196,3 +196,69 @@ proptest! {
         let _ = tlog::WitnessPolicy::parse(&String::from_utf8_lossy(&bytes), 1);
     }
 }
+
+/// Storage tests (L06): every write of a commit fails twice, once applied and once not, and whatever is
+/// found afterwards is the old log or the new one, never parts of both.
+#[test]
+fn l06_every_write_fails_twice_and_the_log_still_verifies() {
+    let root = std::env::temp_dir().join(format!("tlog-faults-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&root);
+    // Sizes around the borders of tiles, where files are replaced and completed.
+    for (before, added) in [(0u64, 1u64), (1, 1), (5, 300), (255, 1), (255, 2), (256, 1), (511, 3)]
+    {
+        let entries: Vec<Vec<u8>> = (0..before + added).map(entry).collect();
+        let (old, new) = entries.split_at(before as usize);
+        let base = root.join(format!("base-{before}-{added}"));
+        let dir = LogDir::create(&base).unwrap();
+        let mut head = TreeHead::EMPTY;
+        if before > 0 {
+            let append = Log::at(&dir, TreeHead::EMPTY).append(0, old).unwrap();
+            dir.commit(&append, format!("head {}\n", append.head.size).as_bytes()).unwrap();
+            head = append.head;
+        }
+        let append = Log::at(&dir, head).append(before, new).unwrap();
+        let writes = append.files.len();
+        for fails in 0..=writes {
+            for applied in [false, true] {
+                let at = root.join(format!("at-{before}-{added}-{fails}-{applied}"));
+                copy(&base, &at);
+                // Everything before the failing write is there; the failing one is, or is not, or is half.
+                for (number, (path, content)) in append.files.iter().enumerate() {
+                    let target = at.join(path);
+                    std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+                    if number < fails || (number == fails && applied) {
+                        std::fs::write(&target, content).unwrap();
+                    } else if number == fails {
+                        let half = content.get(..content.len() / 2).unwrap();
+                        std::fs::write(target.with_extension("tmp"), half).unwrap();
+                    }
+                }
+                // The old head still stands, and the old log with it.
+                let dir = if before > 0 { LogDir::open(&at) } else { LogDir::create(&at) }.unwrap();
+                let read = Log::at(&dir, head).entries(0, before).unwrap();
+                assert_eq!(read, old, "{before}+{added}, write {fails}, applied {applied}");
+                // Recovery is the normal path: the same append again, and then the whole new log.
+                let again = Log::at(&dir, head).append(before, new).unwrap();
+                assert_eq!(again.head, append.head);
+                dir.commit(&again, b"head\n").unwrap();
+                let read = Log::at(&dir, again.head).entries(0, before + added).unwrap();
+                assert_eq!(read, entries);
+                std::fs::remove_dir_all(&at).unwrap();
+            }
+        }
+    }
+    std::fs::remove_dir_all(&root).unwrap();
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
