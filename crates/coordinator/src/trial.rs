@@ -125,6 +125,8 @@ pub struct Setup {
     pub older: u32,
     /// Person of the roster behind the requester, if any.
     pub requester_person: Option<String>,
+    /// People whose passkeys can be synced.
+    pub synced: Vec<String>,
 }
 
 /// The keys of everyone but the cosigner.

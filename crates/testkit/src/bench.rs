@@ -157,11 +157,15 @@ impl Bench {
             hostile_witnesses: 1,
             older: 144,
             requester_person: None,
+            synced: Vec::new(),
         };
         // Most tests are not about shares: with six coins of 10 BTC any payment is a large one.
         setup.policy.limits.share_floor = Amount::from_sat(100_000_000_000);
         change(&mut setup);
-        let trial = Trial::new(setup.network, PEOPLE).unwrap();
+        let mut trial = Trial::new(setup.network, PEOPLE).unwrap();
+        for person in trial.people.iter_mut().filter(|p| setup.synced.contains(&p.id)) {
+            person.passkey.set_synced();
+        }
         let secrets = Secrets::generate(setup.network).unwrap();
         cosigner::init::keygen(&dir, &secrets, PASSPHRASE).unwrap();
         let genesis = trial.genesis(&setup, secrets.public().unwrap()).unwrap();

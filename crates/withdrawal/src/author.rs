@@ -63,6 +63,11 @@ impl SoftwarePasskey {
         Some(Self { pkcs8: Zeroizing::new(pkcs8.to_vec()), pair, public })
     }
 
+    /// Makes it one that can be synced to other devices, before it is enrolled.
+    pub const fn set_synced(&mut self) {
+        self.public.backup_eligible = true;
+    }
+
     /// The public part, as it is enrolled.
     pub const fn public(&self) -> &Passkey {
         &self.public
@@ -76,7 +81,9 @@ impl SoftwarePasskey {
     /// Signs a challenge as an authenticator with its user verified would.
     pub fn sign(&self, challenge: &Digest, random: &dyn SecureRandom) -> Option<Assertion> {
         let client_data_json = client_data("webauthn.get", challenge, TRIAL_ORIGIN);
-        self.sign_raw(0x05, client_data_json, random)
+        // UP and UV; BE and BS as well where it can be synced (WebAuthn 6.1).
+        let flags = if self.public.backup_eligible { 0x1d } else { 0x05 };
+        self.sign_raw(flags, client_data_json, random)
     }
 
     /// Signs given flags and client data: what a test or drill wants to see refused.

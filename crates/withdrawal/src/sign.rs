@@ -22,6 +22,26 @@ use crate::verdict::{Judgement, Outcome};
 use crate::witnessed::Witnessed;
 
 /// An account's secret key; it serves one vault for ever, or one holder.
+///
+/// It signs transactions of a vault that were judged, and nothing else: there is no way in for a hash
+/// (K13), and the key can't be taken out (K15).
+///
+/// ```compile_fail,E0599
+/// fn raw(key: &withdrawal::sign::AccountKey, hash: [u8; 32]) {
+///     key.sign_hash(hash);
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// fn raw(
+///     key: &withdrawal::sign::AccountKey,
+///     vault: &withdrawal::genesis::Vault,
+///     hash: [u8; 32],
+///     judgement: &withdrawal::verdict::Judgement,
+/// ) {
+///     key.countersign(vault, hash, judgement);
+/// }
+/// ```
 pub struct AccountKey {
     account: Xpriv,
     origin: String,

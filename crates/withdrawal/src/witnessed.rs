@@ -68,7 +68,13 @@ impl Accepted {
     }
 }
 
-/// A reservation under a witnessed head; it can't be made in any other way.
+/// A reservation under a witnessed head; it can't be made in any other way:
+///
+/// ```compile_fail,E0451
+/// fn forged(reservation: withdrawal::entry::Reservation) -> withdrawal::witnessed::Witnessed {
+///     withdrawal::witnessed::Witnessed { reservation, entry: 0, signed: None }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Witnessed {
     reservation: Reservation,

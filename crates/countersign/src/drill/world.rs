@@ -224,6 +224,7 @@ impl World {
             hostile_witnesses: 1,
             older: 26_280,
             requester_person: Some("dave".to_owned()),
+            synced: Vec::new(),
         };
         let trial = Trial::new(network, PEOPLE)?;
         let genesis = trial.genesis(&setup, keys)?;

@@ -135,14 +135,20 @@ fn a06_user_not_present_not_verified_or_key_synced() {
     high.above = bitcoin::Amount::from_sat(100_000_000);
     policy.quorums.push(high);
     assert!(policy.fault().is_none());
-    let mut bench = Bench::with_policy(|p| {
-        p.quorums = policy.quorums.clone();
+    let mut bench = Bench::with(|setup| {
+        setup.policy.quorums = policy.quorums.clone();
+        setup.synced = vec!["alice".to_owned()];
     });
-    let mut roster = bench.core.vault().genesis.roster.clone();
-    roster.persons[0].passkey.backup_eligible = true;
-    assert!(roster.fault().is_none());
-    let ready = bench.payment(50_000_000);
-    bench.release(&ready).unwrap();
+    // Below the top tier it counts, above it does not.
+    let small = bench.payment(50_000_000);
+    bench.release(&small).unwrap();
+    let large = bench.payment(150_000_000);
+    let refused = bench.refused(&large);
+    assert!(refused.contains(&Code::AssertionPolicy), "{refused:?}");
+    assert!(refused.contains(&Code::QuorumNotMet), "{refused:?}");
+    let usual = bench.usual.clone();
+    let bound = bench.prepare(Kind::Pay, &[(usual, 150_000_000)], &["bob", "carol"]);
+    bench.release(&bound).unwrap();
 }
 
 #[test]
