@@ -7,11 +7,13 @@ use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Psbt, Transaction, TxOut};
 use miniscript::psbt::PsbtExt as _;
 use withdrawal::approval::Approval;
+use withdrawal::change::SignedChange;
 use withdrawal::digest::{Digest, hex};
 use withdrawal::entry::{Body, Entry};
 use withdrawal::facts::Facts;
 use withdrawal::receipt::{
-    ChangeProof, Compared, LoggedEntry, LoggedSuccession, Prevout, Receipt, hex_hashes,
+    ChangeProof, Compared, LoggedChange, LoggedEntry, LoggedSuccession, Prevout, Receipt,
+    hex_hashes,
 };
 use withdrawal::spend::{OutputKind, SpendSummary};
 use withdrawal::state::State;
@@ -95,7 +97,7 @@ pub fn receipt(
         OutputKind::Change(at) => Some(ChangeProof { vout, branch: at.branch, index: at.index }),
         OutputKind::Payment => None,
     });
-    let governed = governed(mirror, reserved)?;
+    let governed = governed(mirror, signed)?;
     let decision = decision(governed.state, &read("intent.json")?, &approvals, psbt)?;
     let prevouts = spend
         .inputs
@@ -149,12 +151,12 @@ fn logged(
     Ok(LoggedEntry { entry, entries: entries.iter().map(|e| hex(e)).collect(), proofs, head })
 }
 
-/// What governed a reservation: the changes in force by then, in the order in which they came into it,
+/// What governed a signature: the changes in force by then, in the order in which they came into it,
 /// and the successions among them.
 struct Governed {
-    changes: Vec<String>,
+    changes: Vec<LoggedChange>,
     successions: Vec<LoggedSuccession>,
-    /// The state just before the reservation, with the heads that it says were accepted.
+    /// The state just before the signature, with the heads that it says were accepted.
     state: State,
 }
 
@@ -163,26 +165,31 @@ fn governed(mirror: &Mirror, entry: u64) -> Result<Governed, Error> {
     let mut before = state.clone();
     let mut changes = BTreeMap::new();
     let mut successions = Vec::new();
-    // The reservation itself says which heads were accepted before it was judged.
+    // The record itself says which heads were accepted before it was judged.
     let count = usize::try_from(entry).unwrap_or(usize::MAX).saturating_add(1);
     for bytes in mirror.entries(0)?.iter().take(count) {
         let entry = Entry::from_bytes(bytes).map_err(|e| cannot("log mirror", e))?;
-        if matches!(entry.body, Body::Reservation(_)) {
+        if matches!(entry.body, Body::Countersigned(_)) {
             before = state.clone();
             for sight in &entry.observed {
                 before.accept(sight.size, sight.now).map_err(|v| cannot("log mirror", v.detail))?;
             }
         }
+        for sight in &entry.observed {
+            state.accept(sight.size, sight.now).map_err(|v| cannot("log mirror", v.detail))?;
+        }
+        // Its signers were judged under what was in force when it was entered.
+        let entered_after = u32::try_from(state.chain().len()).unwrap_or(u32::MAX);
         state.apply(&entry).map_err(|e| cannot("log mirror", e))?;
         match entry.body {
             Body::Change(change) => {
-                changes.insert(change.change.digest(), hex(&change.to_bytes()));
+                changes.insert(change.change.digest(), logged_change(&change, entered_after));
             }
             Body::Recovered(recovered) => {
                 if let Ok(Entry { body: Body::Change(change), .. }) =
                     Entry::from_bytes(&recovered.bytes)
                 {
-                    changes.insert(change.change.digest(), hex(&change.to_bytes()));
+                    changes.insert(change.change.digest(), logged_change(&change, entered_after));
                 }
             }
             Body::Succession(succession) => successions.push(LoggedSuccession {
@@ -196,7 +203,11 @@ fn governed(mirror: &Mirror, entry: u64) -> Result<Governed, Error> {
     Ok(Governed { changes: chain.collect(), successions, state: before })
 }
 
-/// What each rule compared when the reservation was decided.
+fn logged_change(change: &SignedChange, entered_after: u32) -> LoggedChange {
+    LoggedChange { record: hex(&change.to_bytes()), entered_after }
+}
+
+/// What each rule compared when the signature was decided.
 fn decision(
     state: State,
     intent: &str,
@@ -205,8 +216,7 @@ fn decision(
 ) -> Result<Vec<Compared>, Error> {
     let approvals: Vec<Approval> =
         approvals.iter().filter_map(|a| Approval::parse(a.as_bytes()).ok()).collect();
-    let judged =
-        judge(&state, intent.as_bytes(), psbt, &approvals, &Facts::default(), Step::Reserve);
+    let judged = judge(&state, intent.as_bytes(), psbt, &approvals, &Facts::default(), Step::Sign);
     let judgement = judged.map_err(|e| cannot("decision trace", e))?;
     Ok(judgement.trace.iter().map(Compared::new).collect())
 }

@@ -56,7 +56,10 @@ impl Mirror {
     /// Puts the mirror of a log that was succeeded aside, as evidence, and begins a new one.
     fn set_aside(&mut self) -> Result<(), Error> {
         let path = self.dir.path().to_owned();
-        let old = path.with_extension(format!("before-{}", self.head.size));
+        let name = self.note()?.unwrap_or_default();
+        let name = String::from_utf8_lossy(origin(&name)).into_owned();
+        let name = name.rsplit(['/', '-']).next().unwrap_or_default().to_owned();
+        let old = path.with_extension(format!("before-{name}-{}", self.head.size));
         std::fs::rename(&path, &old).map_err(io(old.display()))?;
         self.dir = LogDir::create(&path).map_err(io(path.display()))?;
         self.head = TreeHead::EMPTY;
@@ -111,6 +114,10 @@ impl Mirror {
             };
             let signed = Self::signed(&self.vault, &head)?;
             if self.note()?.is_some_and(|ours| origin(&ours) != origin(&head)) {
+                if self.is_behind_us(&head)? {
+                    let what = "the cosigner shows its log from before a succession".to_owned();
+                    return Err(Error::Refused(Code::LogRollback, what));
+                }
                 self.set_aside()?;
                 fresh.clear();
                 continue;
@@ -140,6 +147,15 @@ impl Mirror {
             }
             return Ok(());
         }
+    }
+
+    /// Whether a head is of a log that the mirror's own succeeded.
+    pub fn is_behind_us(&self, head: &[u8]) -> Result<bool, Error> {
+        if self.head.size == 0 {
+            return Ok(false);
+        }
+        let name = String::from_utf8_lossy(origin(head)).into_owned();
+        Ok(self.state(&[])?.was_called(&name))
     }
 
     /// A log under a name of its own shows the succession that gave it.

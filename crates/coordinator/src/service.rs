@@ -1,5 +1,6 @@
 //! The one orchestrator. Every branch of a release is visible in [`Service::release`].
 
+use tlog::policy::Witness;
 use tlog::{SignedHead, WitnessPolicy};
 use withdrawal::approval::Approval;
 use withdrawal::code::Code;
@@ -49,7 +50,7 @@ pub struct Service<'a> {
     vault: Vault,
     policy: WitnessPolicy,
     /// The witnesses to be, once enough of them cosign as well.
-    next: Option<WitnessPolicy>,
+    next: Vec<WitnessPolicy>,
     client: Client,
     mirror: Mirror,
     transport: &'a dyn Transport,
@@ -67,7 +68,7 @@ impl<'a> Service<'a> {
             Error::Refused(Code::EvaluateOnly, "nothing is signed for this vault".to_owned())
         })?;
         let mirror = Mirror::open(dir, vault.clone())?;
-        let mut service = Self { dir, vault, policy, next: None, client, mirror, transport };
+        let mut service = Self { dir, vault, policy, next: Vec::new(), client, mirror, transport };
         service.learn_witnesses()?;
         Ok(service)
     }
@@ -81,7 +82,7 @@ impl<'a> Service<'a> {
         if let Some(now) = state.witnesses() {
             self.policy = now.clone();
         }
-        self.next = state.next_witnesses().map(|(_, next)| next);
+        self.next = state.next_witnesses().into_iter().map(|(_, next)| next).collect();
         Ok(())
     }
 
@@ -107,7 +108,8 @@ impl<'a> Service<'a> {
     pub fn open(&mut self) -> Result<(), Error> {
         let status = self.status()?;
         if status.serving {
-            return self.mirror.update(&mut self.client);
+            self.mirror.update(&mut self.client)?;
+            return self.learn_witnesses();
         }
         if let Some(from) = self.missing(&status)? {
             self.restore(from)?;
@@ -116,6 +118,7 @@ impl<'a> Service<'a> {
             expect_appended(self.client.ask(&Request::Begin)?)?;
         }
         self.mirror.update(&mut self.client)?;
+        self.learn_witnesses()?;
         let note = self.fresh_head()?;
         match self.client.ask(&Request::Head { note })? {
             Response::Done => Ok(()),
@@ -127,9 +130,9 @@ impl<'a> Service<'a> {
     fn missing(&mut self, status: &Status) -> Result<Option<u64>, Error> {
         let size = self.mirror.head().size;
         let ours = self.mirror.note()?.unwrap_or_default();
-        // A cosigner whose log goes on under another name has left the mirror behind.
+        // A cosigner whose log goes on under another name has left the mirror behind, or is behind it.
         if size == 0 || origin(&ours) != origin(&status.head) {
-            return Ok(None);
+            return Ok(self.mirror.is_behind_us(&status.head)?.then_some(0));
         }
         let from = status.size.min(size).saturating_sub(COMPARED);
         let Response::Entries { entries, .. } = self.client.ask(&Request::Entries { from })? else {
@@ -172,15 +175,14 @@ impl<'a> Service<'a> {
         if enough < self.policy.k() {
             return Err(too_few(&self.policy, &answers));
         }
-        let cosigned = match &self.next {
-            // What the present ones answered stands; the one to come is asked as well.
-            Some(next) => {
-                let known = self.policy.keys();
-                let mut others = next.witnesses().to_vec();
-                others.retain(|w| !known.contains(&w.key));
-                cosign_by(&cosigned, &others, self.transport, &prove).0
-            }
-            None => cosigned,
+        // What the present ones answered stands; those to come are asked as well.
+        let known = self.policy.keys();
+        let mut others: Vec<Witness> =
+            self.next.iter().flat_map(|next| next.witnesses().to_vec()).collect();
+        others.retain(|w| !known.contains(&w.key));
+        let cosigned = match others.as_slice() {
+            [] => cosigned,
+            others => cosign_by(&cosigned, others, self.transport, &prove).0,
         };
         let note = cosigned.to_note();
         self.dir.keep_head(&note)?;
@@ -259,7 +261,6 @@ impl<'a> Service<'a> {
     /// was waiting for it comes into force.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.open()?;
-        self.learn_witnesses()?;
         let note = self.fresh_head()?;
         match self.client.ask(&Request::Head { note })? {
             Response::Done => {}

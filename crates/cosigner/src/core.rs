@@ -156,7 +156,8 @@ impl Core {
     /// came: what lies in the store is nobody's word.
     fn see_again(&mut self) -> Result<(), CoreError> {
         self.sights.clear();
-        for note in self.store.sights(self.head.size)? {
+        // The store tells nothing that can't be told again by the next head.
+        for note in self.store.sights(self.head.size).unwrap_or_default() {
             if let Ok(accepted) = self.check_head(&note)
                 && self.state.accept(accepted.size(), accepted.now()).is_ok()
             {
@@ -210,7 +211,7 @@ impl Core {
             return Response::Failed { what: error.to_string() };
         }
         let answer = match request {
-            Request::Hello => Ok(self.status()),
+            Request::Hello => self.status(),
             Request::Entries { from } => self.entries(from),
             Request::Restore { from, entries, head } => self.restore(from, &entries, &head),
             Request::Begin => self.begin(),
@@ -248,18 +249,40 @@ impl Core {
         Ok(())
     }
 
-    fn status(&self) -> Response {
-        Response::Status(Status {
+    /// How many entries are certain to be a backup's: behind the last that a witnessed head held, those
+    /// that runs append without a witness are not (starts, ticks, acts, what a succession began).
+    pub(crate) fn kept(&self) -> Result<u64, CoreError> {
+        if self.phase == Phase::Serving {
+            return Ok(self.head.size);
+        }
+        let seen = self.state.accepted().map_or(0, |sight| sight.size).max(1);
+        let tail =
+            Log::at(&self.log, self.head).entries(seen.min(self.head.size), self.head.size)?;
+        let certain = tail.iter().rposition(|bytes| {
+            !Entry::from_bytes(bytes).is_ok_and(|entry| {
+                matches!(
+                    entry.body,
+                    Body::Start { .. }
+                        | Body::Tick { .. }
+                        | Body::Act(_)
+                        | Body::Recovered(_)
+                        | Body::Succession(_)
+                )
+            })
+        });
+        Ok(seen.min(self.head.size) + certain.map_or(0, |at| at as u64 + 1))
+    }
+
+    fn status(&self) -> Result<Response, CoreError> {
+        let kept = self.kept()?;
+        Ok(Response::Status(Status {
             vault_id: self.vault.id,
             size: self.head.size,
-            kept: match self.phase {
-                Phase::Begun(start) => start,
-                Phase::Shut | Phase::Serving => self.head.size,
-            },
+            kept,
             head: self.note.clone(),
             begun: self.phase != Phase::Shut,
             serving: self.phase == Phase::Serving,
-        })
+        }))
     }
 
     fn entries(&self, from: u64) -> Result<Response, CoreError> {
@@ -346,11 +369,19 @@ impl Core {
     /// Takes a head; one that enough of the witnesses to be have cosigned too brings them into force.
     fn head(&mut self, note: &[u8]) -> Result<Response, CoreError> {
         self.take_head(note)?;
-        if let Some((change, _)) = self.state.next_witnesses()
-            && self.phase == Phase::Serving
-            && self.state.judge_switch(&change, note).is_ok()
-        {
-            self.append(vec![Body::Witnessed { change, head: note.to_vec() }])?;
+        if self.phase != Phase::Serving {
+            return Ok(Response::Done);
+        }
+        for (change, next) in self.state.next_witnesses() {
+            let (Some(log), Some(now)) = (self.state.log(), self.state.witnesses()) else { break };
+            let keys: Vec<_> = now.keys().iter().chain(next.keys()).cloned().collect();
+            // Lines of strangers have no place in the log.
+            let head = SignedHead::parse(note, log).map(|signed| signed.only(log, &keys).to_note());
+            let Ok(head) = head else { break };
+            if self.state.judge_switch(&change, &head).is_ok() {
+                self.append(vec![Body::Witnessed { change, head }])?;
+                break;
+            }
         }
         Ok(Response::Done)
     }
@@ -454,6 +485,10 @@ impl Core {
             None => {
                 if self.phase == Phase::Shut {
                     self.begin()?;
+                    // A start makes reservations ones that may be signed: that is judged too.
+                    if let Err(violation) = self.state.judge_act(&act) {
+                        return Ok(self.refuse(None, None, vec![violation]));
+                    }
                 }
                 self.append(vec![Body::Act(act)])?.entry
             }

@@ -6,6 +6,7 @@ use withdrawal::facts::Facts;
 use withdrawal::protocol::{Appended, Dossier, Response};
 use withdrawal::sign::final_txid;
 use withdrawal::spend::{OutputKind, SpendSummary};
+use withdrawal::state::Version;
 use withdrawal::verdict::{Judgement, Malformed, Outcome, Step, Unjudged, judge};
 
 use crate::core::{Core, CoreError};
@@ -95,7 +96,8 @@ impl Core {
     fn reserved_entry(&self, judgement: &Judgement) -> Option<u64> {
         let record = self.state.ledger().intent(&judgement.intent.digest())?;
         let spend = judgement.spend_digest?;
-        record.versions.iter().find(|v| v.reservation.spend == spend).map(|v| v.entry)
+        let fits = |v: &&Version| !v.recovered && v.reservation.spend == spend;
+        record.versions.iter().rev().find(fits).map(|v| v.entry)
     }
 
     fn reservation(

@@ -63,18 +63,18 @@ impl Core {
         let append = whole_log(&self.log, &whole)?;
         let state = replay(&whole)?;
         // Who the witnesses are is what the entries say; that these are ours says the log's own key.
-        let (Some(log_key), Some(policy)) = (self.state.log(), state.witnesses()) else {
+        let (Some(log_key), Some(policy)) = (state.log(), state.witnesses()) else {
             return rollback("a vault without witnesses");
         };
         let root = |size| (size == append.head.size).then_some(append.head.root);
         let accepted = Accepted::check(head, log_key, policy, root)
             .map_err(|v| CoreError::Refused(v.code, v.detail))?;
-        if state.log() != Some(self.signer.verifier()) {
-            return rollback("the entries shown move the log to another name");
-        }
+        // A succession among them moved the log; its name is signed for by our own key or not at all.
+        let signer = self.signer.renamed(log_key.name());
+        let signer = signer.map_err(|e| CoreError::Broken(e.to_string()))?;
         let dropped = own.get(common..).unwrap_or_default().to_vec();
         let note = accepted.head().signed().to_note();
-        self.rewrite(&append, note, state, None)?;
+        self.rewrite(&append, note, state, signer)?;
         self.begin_again(&dropped)
     }
 
@@ -86,11 +86,10 @@ impl Core {
         if self.state.log() == Some(&key) {
             return self.renew(succession);
         }
-        let kept = match self.phase {
-            Phase::Serving => return rollback("this cosigner serves; nothing of its log is lost"),
-            Phase::Begun(start) => start,
-            Phase::Shut => self.head.size,
-        };
+        if self.phase == Phase::Serving {
+            return rollback("this cosigner serves; nothing of its log is lost");
+        }
+        let kept = self.kept()?;
         let mut own = Log::at(&self.log, self.head).entries(0, self.head.size)?;
         let dropped = own.split_off(usize::try_from(kept).unwrap_or(usize::MAX).min(own.len()));
         let mut state = replay(&own)?;
@@ -111,7 +110,7 @@ impl Core {
             .map_err(|e| CoreError::Broken(e.to_string()))?
             .to_note();
         // A crash before this leaves the old log, after it the new one; never parts of both.
-        self.rewrite(&append, note, state, Some(signer))?;
+        self.rewrite(&append, note, state, signer)?;
         self.begin_again(&dropped)?;
         Ok(Response::Appended(Appended { entry: kept, head: self.note() }))
     }
@@ -141,9 +140,11 @@ impl Core {
     fn begin_again(&mut self, dropped: &[Vec<u8>]) -> Result<Response, CoreError> {
         let answer = self.begin()?;
         for bytes in dropped {
-            // One that the newer history knows or forbids is answered, and that is all.
-            if let Ok(Entry { body: Body::Act(act), .. }) = Entry::from_bytes(bytes) {
-                self.act(act)?;
+            // What the newer history knows or forbids is answered, and that is all.
+            match Entry::from_bytes(bytes).map(|entry| entry.body) {
+                Ok(Body::Act(act)) => drop(self.act(act)?),
+                Ok(Body::Recovered(recovered)) => drop(self.recover(*recovered)?),
+                _ => {}
             }
         }
         Ok(answer)
@@ -156,7 +157,7 @@ impl Core {
         append: &Append,
         note: Vec<u8>,
         state: State,
-        signer: Option<LogSigner>,
+        signer: LogSigner,
     ) -> Result<(), CoreError> {
         let path = self.log.path().to_owned();
         let beside = path.with_extension("new");
@@ -171,9 +172,7 @@ impl Core {
         sync_dir(path.parent().unwrap_or(Path::new(".")))?;
         (self.head, self.note, self.state) = (append.head, note, state);
         self.phase = Phase::Shut;
-        if let Some(signer) = signer {
-            self.signer = signer;
-        }
+        self.signer = signer;
         self.forget_sights();
         self.doubtful = false;
         // What no witness has seen is not history; losing this costs disk space only.

@@ -46,7 +46,14 @@ impl Store {
             return Self::create(path);
         }
         match Database::open(path) {
-            Ok(db) => Ok(Self(db)),
+            Ok(db) => {
+                // A crash while it was made may have left it without tables.
+                let write = db.begin_write().map_err(failed)?;
+                write.open_table(REFUSALS).map_err(failed)?;
+                write.open_table(SIGHTS).map_err(failed)?;
+                write.commit().map_err(failed)?;
+                Ok(Self(db))
+            }
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 Err(failed("another process has it open; a cosigner runs once"))
             }

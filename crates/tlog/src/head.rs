@@ -119,6 +119,13 @@ impl SignedHead {
         note
     }
 
+    /// The same head with the lines of these keys and of the log itself, and no others.
+    pub fn only(&self, log: &VerifierKey, keys: &[VerifierKey]) -> Self {
+        let mut only = self.clone();
+        only.signatures.retain(|s| is_by(s, log) || keys.iter().any(|key| is_by(s, key)));
+        only
+    }
+
     /// One cosignature line by a witness at `time_secs` (Unix seconds).
     pub fn cosign(&self, witness: &WitnessSigner, time_secs: u64) -> Option<Vec<u8>> {
         witness.cosign_text(&self.text, time_secs).map(|s| s.to_bytes())

@@ -38,8 +38,8 @@ pub struct Receipt {
     pub vault_id: Digest,
     /// The signed genesis record, in hex.
     pub genesis: String,
-    /// Changes between genesis and the approvals' heads, oldest first, in hex.
-    pub changes: Vec<String>,
+    /// Changes between genesis and the approvals' heads, in the order in which they came into force.
+    pub changes: Vec<LoggedChange>,
     /// Successions that moved the log before the reservation, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub successions: Vec<LoggedSuccession>,
@@ -104,6 +104,16 @@ impl Compared {
             _ => false,
         }
     }
+}
+
+/// A change, and how many others were in force when it was entered: its signers were judged then.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoggedChange {
+    /// The signed change, in hex.
+    pub record: String,
+    /// Changes in force by then.
+    pub entered_after: u32,
 }
 
 /// A succession, and how many of the changes came into force before it.
@@ -213,6 +223,7 @@ impl LoggedEntry {
 }
 
 /// Roster, heads and log after what stands between genesis and the approvals.
+#[derive(Clone)]
 struct Governed {
     roster: Roster,
     policy: Policy,
@@ -223,7 +234,7 @@ struct Governed {
 
 fn govern(
     vault: &Vault,
-    changes: &[String],
+    changes: &[LoggedChange],
     successions: &[LoggedSuccession],
 ) -> Result<Governed, Violation> {
     let genesis = &vault.genesis;
@@ -236,16 +247,19 @@ fn govern(
         witnesses: vault.witnesses.clone().ok_or_else(|| no("no witnesses"))?,
     };
     let mut last = None;
+    let mut history = vec![now.clone()];
     let mut successions = successions.iter().peekable();
     for (number, text) in (0u32..).zip(changes.iter().map(Some).chain([None])) {
         while let Some(logged) = successions.next_if(|s| s.after_changes <= number) {
             last = Some(succeed(logged, &mut now, vault, first)?);
         }
-        let Some(text) = text else { break };
-        let signed = SignedChange::from_bytes(&bytes(text, "change")?)
+        let Some(logged) = text else { break };
+        let signed = SignedChange::from_bytes(&bytes(&logged.record, "change")?)
             .map_err(|e| bad(format!("change: {e}")))?;
         let digest = signed.change.digest();
-        check_change(&signed, &now, &vault.id)?;
+        let then = usize::try_from(logged.entered_after).ok().and_then(|n| history.get(n));
+        let then = then.ok_or_else(|| bad("a change entered after more than came before it"))?;
+        check_change(&signed, then, &vault.id)?;
         let head = match &signed.change.kind {
             ChangeKind::Policy(policy) => {
                 now.policy = policy.as_ref().clone();
@@ -274,6 +288,7 @@ fn govern(
             return Err(no("the changes are no chain"));
         }
         *head = digest;
+        history.push(now.clone());
     }
     if successions.next().is_some() {
         return Err(bad("a succession behind more changes than there are"));

@@ -7,7 +7,7 @@ use crate::clock::Now;
 use crate::code::{Code, Violation};
 use crate::digest::Digest;
 use crate::entry::Reservation;
-use crate::state::{State, VersionState};
+use crate::state::{State, Version, VersionState};
 
 /// A head of this log, cosigned by enough witnesses at one time.
 #[derive(Debug)]
@@ -93,7 +93,10 @@ impl Witnessed {
     ) -> Result<Self, Violation> {
         let record = state.ledger().intent(intent);
         let version = record
-            .and_then(|r| r.versions.iter().rev().find(|v| v.reservation.spend == *spend))
+            .and_then(|r| {
+                let fits = |v: &&Version| !v.recovered && v.reservation.spend == *spend;
+                r.versions.iter().rev().find(fits)
+            })
             .ok_or_else(|| Violation::new(Code::WitnessQuorum, "nothing is reserved for this"))?;
         let end = version.entry + u64::from(version.reservation.more);
         let needed = match version.state {

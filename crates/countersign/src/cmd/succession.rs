@@ -96,8 +96,9 @@ fn propose(
         .iter()
         .map(|path| Ok(super::request::read_intent(path)?.digest()))
         .collect::<Result<Vec<_>, Fail>>()?;
-    if let Some(last) =
-        opened.state.succession().filter(|_| opened.state.succession_waits().is_some())
+    if head.is_none()
+        && let Some(last) = opened.state.succession()
+        && opened.state.succession_waits().is_some()
     {
         // The same new log, declared by other people because some of the first were removed.
         let nonce = files::random()?;

@@ -102,7 +102,10 @@ fn follow(cx: Context, dir: &Path, signed: &Succession, yes: bool) -> Done {
     let new = VerifierKey::parse(&declaration.new_log)
         .map_err(|e| Fail::malformed("succession", "new_log", e))?;
     let mut known = logs(dir)?;
-    known.retain(|(_, known)| known.log.key() == new.key() && known.log.kind() == new.kind());
+    // The new log itself may be there: a crash came between the two steps below.
+    known.retain(|(_, known)| {
+        known.log.key() == new.key() && known.log.kind() == new.kind() && known.log != new
+    });
     let [(old_path, old)] = known.as_slice() else {
         let detail = "this witness does not follow the log that is succeeded";
         return Err(Fail::malformed("succession", "new_log", detail));

@@ -91,3 +91,40 @@ fn d27_a_receipt_behind_a_succession_names_it() {
     without.verify().unwrap_err();
     std::fs::remove_dir_all(backup).unwrap();
 }
+
+#[test]
+fn a_receipt_is_of_what_was_signed_last_and_by_whom_then() {
+    let mut bench = Bench::new();
+    bench.tell_time();
+    let state = bench.state();
+    let signed = |bench: &Bench, kind, people: [&str; 2]| {
+        let signers = people.map(|id| bench.person(id));
+        bench.trial.change(&state, kind, &signers).unwrap()
+    };
+    // One change removes dave, another that dave signed is entered behind it; both come into force.
+    let removal = ChangeKind::Roster {
+        add: vec![],
+        remove: vec!["dave".to_owned()],
+        add_requesters: vec![],
+        remove_requesters: vec![],
+    };
+    let change = signed(&bench, removal, ["alice", "bob"]);
+    bench.change(change).unwrap();
+    let change = signed(&bench, listing(81), ["alice", "dave"]);
+    bench.change(change).unwrap();
+    bench.tell_time();
+    // Reserved under the old heads, approved again under the new ones, and then signed.
+    let ready = bench.payment(50_000_000);
+    let reserved = bench.reserve(&ready);
+    assert!(matches!(reserved, withdrawal::protocol::Response::Appended(_)));
+    bench.pass_hours(24 * 10);
+    bench.tell_time();
+    let again = bench.ready(ready.intent.clone(), ready.psbt.clone(), &["alice", "bob"]);
+    let signed = bench.release(&again).unwrap();
+    let receipt = bench.receipt(&again, &signed);
+    assert_eq!(receipt.changes.len(), 2);
+    receipt.verify().unwrap();
+    let mut other = receipt;
+    other.changes[1].entered_after = 1;
+    other.verify().unwrap_err();
+}

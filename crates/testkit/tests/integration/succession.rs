@@ -274,3 +274,158 @@ fn d27_a_removal_by_the_roster_chain_counts_at_once() {
     bench.state();
     std::fs::remove_dir_all(backup).unwrap();
 }
+
+#[test]
+fn d27_restarts_before_it_do_not_count_as_backup() {
+    let mut lost = lost();
+    // Supervisors start it again and again; each run leaves a start that nobody witnessed, and an act.
+    for _ in 0..4 {
+        assert!(matches!(lost.bench.ask(Request::Begin), Response::Appended(_)));
+        lost.bench.reopen();
+    }
+    let freeze = lost.bench.act_of("carol", ActKind::Freeze);
+    lost.bench.act(freeze).unwrap();
+    lost.bench.reopen();
+    assert!(lost.bench.status().size >= lost.old.size, "longer than what was lost");
+    let kept = lost.bench.status().kept;
+    assert!(kept <= lost.backup_size, "{kept}");
+    lost.backup_size = kept;
+    assert!(matches!(succeed(&mut lost, &["bob", "carol"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    let recovered = lost.revocation.clone();
+    let answer = lost.bench.ask(Request::Recover(Box::new(recovered)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    assert!(lost.bench.core.state().frozen_by().is_some(), "the act is still in force");
+    lost.bench.restart();
+    lost.bench.state();
+}
+
+#[test]
+fn d27_numbers_taken_by_other_entries_keep_nothing_out() {
+    let mut lost = lost();
+    // Before the succession an insider gets acknowledgements for the very numbers of the lost entries.
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        let freeze = lost.bench.act_of("carol", ActKind::Freeze);
+        let Response::Acknowledged(ack) = lost.bench.ask(Request::Act(Box::new(freeze))) else {
+            panic!("not taken");
+        };
+        taken.push(withdrawal::succession::Recovered {
+            entry: ack.entry,
+            bytes: ack.bytes,
+            proof: ack.proof,
+            head: ack.head,
+        });
+    }
+    assert!(matches!(succeed(&mut lost, &["alice", "bob"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    for recovered in taken {
+        lost.bench.ask(Request::Recover(Box::new(recovered)));
+    }
+    let recovered = lost.revocation.clone();
+    let answer = lost.bench.ask(Request::Recover(Box::new(recovered)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    assert!(!lost.bench.core.state().is_active("alice"));
+}
+
+#[test]
+fn d27_nobody_changes_anything_while_it_waits() {
+    let mut lost = lost();
+    assert!(matches!(succeed(&mut lost, &["alice", "bob"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    let state = lost.bench.state();
+    let people = || ["alice", "bob"].map(|id| lost.bench.person(id));
+    let mut policy = state.chain_policy().clone();
+    policy.version += 1;
+    let floor = ChangeKind::Floor { amount: bitcoin::Amount::from_sat(1_000_000_000_000) };
+    let kinds = [ChangeKind::Policy(Box::new(policy)), floor];
+    let changes = kinds.map(|kind| lost.bench.trial.change(&state, kind, &people()).unwrap());
+    for change in changes {
+        assert_eq!(lost.bench.change(change).unwrap_err(), [Code::StateRollback]);
+    }
+    // One person's acts of the new log are undone even now, those of the old log are not.
+    let recovered = lost.revocation.clone();
+    lost.bench.ask(Request::Recover(Box::new(recovered)));
+    let act = lost.bench.act_of("dave", ActKind::Revoke { person: "bob".to_owned() });
+    lost.bench.act(act).unwrap();
+    let state = lost.bench.state();
+    let undo = |bench: &Bench, index: usize| {
+        let act = state.acts()[index].digest;
+        let signers = [bench.person("bob"), bench.person("carol")];
+        let kind = ChangeKind::Undo { act, suspend: false };
+        bench.trial.change(&state, kind, &signers).unwrap()
+    };
+    let last = state.acts().len() - 1;
+    let old = undo(&lost.bench, last - 1);
+    assert_eq!(lost.bench.change(old).unwrap_err(), [Code::StateRollback]);
+    lost.bench.restart();
+    lost.bench.state();
+}
+
+#[test]
+fn d05_a_backup_from_before_a_succession_is_restored_over_it() {
+    let mut lost = lost();
+    let backup = lost.bench.backup();
+    assert!(matches!(succeed(&mut lost, &["bob", "carol"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    lost.bench.pass_hours(13);
+    lost.bench.tell_time();
+    let payment = lost.bench.payment(20_000_000);
+    lost.bench.release(&payment).unwrap();
+    let (entries, head) = (lost.bench.entries(), lost.bench.head().unwrap());
+    lost.bench.go_back(&backup);
+    let answer = lost.bench.ask(Request::Restore { from: 0, entries, head });
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    lost.bench.tell_time();
+    let payment = lost.bench.payment(20_000_000);
+    lost.bench.release(&payment).unwrap();
+    lost.bench.restart();
+    lost.bench.state();
+    std::fs::remove_dir_all(backup).unwrap();
+}
+
+#[test]
+fn what_came_into_force_by_a_head_does_so_again_when_the_log_is_read() {
+    // A succession signed by exactly a quorum; a removal of one of them ripens behind it, by a head of
+    // the same size. Read again, the succession must still have come first.
+    let mut bench = Bench::with_policy(|p| p.governance.delay_hours = 20);
+    bench.tell_time();
+    let state = bench.state();
+    let kind = ChangeKind::Roster {
+        add: vec![],
+        remove: vec!["alice".to_owned()],
+        add_requesters: vec![],
+        remove_requesters: vec![],
+    };
+    let signers = [bench.person("bob"), bench.person("carol")];
+    let change = bench.trial.change(&state, kind, &signers).unwrap();
+    bench.change(change).unwrap();
+    bench.tell_time();
+    let (backup, kept) = (bench.backup(), bench.status().size);
+    let lost = bench.payment(10_000_000);
+    bench.release(&lost).unwrap();
+    bench.head().unwrap();
+    let old = bench.own_head();
+    bench.go_back(&backup);
+    let signers = [bench.person("alice"), bench.person("bob")];
+    let succession =
+        Trial::succession(bench.core.vault(), old, kept, Vec::new(), &signers).unwrap();
+    assert!(matches!(bench.ask(Request::Succeed(Box::new(succession))), Response::Appended(_)));
+    bench.follow();
+    bench.tell_time();
+    bench.pass_hours(13);
+    bench.tell_time();
+    assert!(bench.core.state().succession_waits().is_none(), "in force with alice's word");
+    bench.pass_hours(12);
+    bench.tell_time();
+    assert!(bench.core.state().chain_roster().person("alice").is_none(), "and then she left");
+    assert!(bench.core.state().succession_waits().is_none());
+    bench.restart();
+    assert!(bench.core.state().succession_waits().is_none(), "read again, it still is");
+    bench.state();
+    std::fs::remove_dir_all(backup).unwrap();
+}

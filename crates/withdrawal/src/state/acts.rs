@@ -21,6 +21,8 @@ pub struct ActInForce {
     pub undone: bool,
     /// It would have left fewer people than a quorum: it is a freeze, and its revocation a proposal.
     pub as_freeze: bool,
+    /// It came from the log before a succession.
+    pub recovered: bool,
 }
 
 /// Why an act is not taken.

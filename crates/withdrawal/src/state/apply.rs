@@ -79,8 +79,8 @@ impl State {
             }
         }
         self.size += 1;
-        self.settle();
-        self.settle_succession();
+        let settled = self.settle();
+        self.sticky = self.settle_succession() || settled;
         Ok(())
     }
 
@@ -93,6 +93,7 @@ impl State {
             }
         }
         self.unlogged.clear();
+        self.sticky = false;
         Ok(())
     }
 
@@ -111,6 +112,7 @@ impl State {
             }
         }
         let act = signed.clone();
-        self.acts.push(ActInForce { entry: index, digest, act, undone: false, as_freeze });
+        let (undone, recovered) = (false, false);
+        self.acts.push(ActInForce { entry: index, digest, act, undone, as_freeze, recovered });
     }
 }

@@ -25,8 +25,13 @@ impl State {
 
     /// Whether a change may be taken: its content is sound and a governance quorum signed it.
     pub fn judge_change(&self, signed: &SignedChange) -> Result<(), Violation> {
+        self.judge_proposal(&signed.change)?;
+        self.judge_signed(signed)
+    }
+
+    /// Whether enough people who count signed a change.
+    pub(super) fn judge_signed(&self, signed: &SignedChange) -> Result<(), Violation> {
         let change = &signed.change;
-        self.judge_proposal(change)?;
         let (digest, review) = (change.digest(), change.review_digest());
         match self.actor_of(&change.kind) {
             None => self.judge_signatures(&signed.signatures, &digest, &review),
@@ -54,6 +59,7 @@ impl State {
             return Err(refuse(Code::AlreadyReleased, detail));
         }
         self.judge_age(change)?;
+        self.judge_while_waiting(&change.kind)?;
         if change.previous != self.head_for(&change.kind) {
             let code = match change.kind {
                 ChangeKind::Policy(_) | ChangeKind::Witnesses { .. } => Code::PolicyChanged,
@@ -63,6 +69,19 @@ impl State {
             return Err(refuse(code, "the change continues another head than the present one"));
         }
         self.judge_content(&change.kind)
+    }
+
+    /// While a succession waits nobody changes anything: who counts is what the wait is for. Only acts
+    /// of the new log itself are undone, so that one person can't keep it waiting for ever.
+    fn judge_while_waiting(&self, kind: &ChangeKind) -> Result<(), Violation> {
+        let Some(waits) = self.succession_waits() else { return Ok(()) };
+        let fresh = |digest: &Digest| {
+            self.acts.iter().any(|a| a.digest == *digest && !a.recovered && self.is_newer(a.entry))
+        };
+        match kind {
+            ChangeKind::Undo { act, .. } if fresh(act) => Ok(()),
+            _ => Err(waits),
+        }
     }
 
     /// A change is entered while its signers expect it to be.
@@ -93,7 +112,7 @@ impl State {
         })
     }
 
-    fn judge_content(&self, kind: &ChangeKind) -> Result<(), Violation> {
+    pub(super) fn judge_content(&self, kind: &ChangeKind) -> Result<(), Violation> {
         let malformed = |e: String| refuse(Code::Malformed, e);
         match kind {
             ChangeKind::Policy(policy) => {
@@ -290,23 +309,31 @@ impl State {
                     self.suspended.insert(actor, entry_number);
                 }
             }
-            kind => self.pending.push(PendingChange { entry, digest, kind: kind.clone() }),
+            kind => {
+                let (kind, previous) = (kind.clone(), change.previous);
+                self.pending.push(PendingChange { entry, digest, kind, previous });
+            }
         }
     }
 
     /// Puts changes in force whose delay has passed, in log order. A second change of one chain that
     /// was signed under the same head falls: its head is no more.
-    pub(super) fn settle(&mut self) {
+    ///
+    /// Says whether anything changed.
+    pub(super) fn settle(&mut self) -> bool {
+        let mut changed = false;
         loop {
             // A policy that came into force just now may say another delay.
             let delay = u64::from(self.policy.governance.delay_hours) * 3600;
             // A change of witnesses waits for their cosignatures besides, and for no time alone.
             let by_time = |p: &PendingChange| {
                 !matches!(p.kind, ChangeKind::Witnesses { .. })
+                    && p.previous == self.head_for(&p.kind)
                     && self.age_secs(Since::Entry(p.entry)) >= delay
             };
             let ripe = self.pending.iter().position(by_time);
-            let Some(position) = ripe else { return };
+            let Some(position) = ripe else { return changed };
+            changed = true;
             let ripe = self.pending.remove(position);
             // Each was sound when it was taken; together two might leave nobody who can decide.
             if self.closes_governance(&ripe.kind) {
@@ -318,7 +345,8 @@ impl State {
                 (ChangeKind::Witnesses { .. }, ChangeKind::Policy(_)) => true,
                 (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
             };
-            self.pending.retain(|p| !same(p));
+            // One that continues this very change waits on; it came from a log before a succession.
+            self.pending.retain(|p| !same(p) || p.previous == ripe.digest);
         }
     }
 
@@ -373,7 +401,7 @@ impl State {
     /// What stood against the old credentials of a person does not stand against new ones that a
     /// quorum gave later. What was done after the quorum's entry does.
     fn forgive(&mut self, id: &str, before: u64) {
-        self.suspended.retain(|who, entry| who != id || *entry >= before);
+        self.suspended.retain(|who, entry| who != id || *entry > before);
         for act in self.acts.iter_mut().filter(|a| a.entry < before) {
             if matches!(&act.act.act.kind, ActKind::Revoke { person } if person == id) {
                 act.undone = true;

@@ -31,6 +31,8 @@ pub struct Version {
     pub reservation: Reservation,
     /// How far it is.
     pub state: VersionState,
+    /// It stands in the log before a succession: nothing of this log proves it.
+    pub recovered: bool,
 }
 
 /// Everything about one intent.
@@ -172,7 +174,8 @@ impl Ledger {
         });
         let first = record.versions.is_empty();
         let state = VersionState::Reserved;
-        record.versions.push(Version { entry, reservation: r.clone(), state });
+        let recovered = false;
+        record.versions.push(Version { entry, reservation: r.clone(), state, recovered });
         for outpoint in &r.outpoints {
             self.coins.insert(*outpoint, r.intent);
         }
@@ -279,6 +282,22 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// A reservation of the log before a succession: it may have been signed there.
+    pub(super) fn recover(&mut self, entry: u64, r: &Reservation) {
+        if self.reserve(entry, r).is_err() {
+            self.released_before.insert(r.intent);
+        }
+        let versions = self.intents.get_mut(&r.intent).map(|record| &mut record.versions);
+        for version in versions.into_iter().flatten().filter(|v| v.entry == entry) {
+            (version.state, version.recovered) = (VersionState::MaybeSigned(entry), true);
+        }
+    }
+
+    /// A signature of the log before a succession.
+    pub(super) fn recover_signed(&mut self, intent: &Digest) {
+        self.released_before.insert(*intent);
     }
 
     pub(super) fn succeed(&mut self, entry: u64, released: &[Digest]) {

@@ -52,6 +52,8 @@ pub struct PendingChange {
     pub digest: Digest,
     /// What it does.
     pub kind: ChangeKind,
+    /// The head that it continues.
+    pub previous: Digest,
 }
 
 /// The state of a vault after some entries.
@@ -63,6 +65,8 @@ pub struct State {
     accepted: Option<Sight>,
     /// Heads accepted since the last entry, for the next one to say.
     unlogged: Vec<Sight>,
+    /// The newest of them brought something into force: it is said, whatever follows.
+    sticky: bool,
     /// (size, high): entries below `size` were first seen in an accepted head no later than `high`.
     sights: Vec<(u64, Timestamp)>,
     heads: ChainHeads,
@@ -79,6 +83,8 @@ pub struct State {
     /// Who was suspended, by which entry.
     suspended: BTreeMap<String, u64>,
     succession: Option<succession::InSuccession>,
+    /// Names of the log, oldest first, where it had several.
+    log_names: Vec<String>,
     floor: Option<(bitcoin::Amount, u64)>,
     /// Fees that a quorum allows an intent.
     fee_caps: BTreeMap<Digest, bitcoin::Amount>,
@@ -105,6 +111,7 @@ impl State {
             size: 0,
             accepted: None,
             unlogged: Vec::new(),
+            sticky: false,
             sights: Vec::new(),
             heads,
             roster: genesis.roster.clone(),
@@ -117,6 +124,7 @@ impl State {
             acts: Vec::new(),
             suspended: BTreeMap::new(),
             succession: None,
+            log_names: Vec::new(),
             floor: None,
             fee_caps: BTreeMap::new(),
             witnesses: None,
@@ -199,7 +207,8 @@ impl State {
         let last_size = self.sights.last().map_or(0, |(seen, _)| *seen);
         let sight = Sight { size: if grown { size } else { last_size.min(size) }, now };
         // The newest is always said; before it, those that grew.
-        let only_newest = self.unlogged.last().is_some_and(|last| !self.grew_with(last));
+        let only_newest =
+            !self.sticky && self.unlogged.last().is_some_and(|last| !self.grew_with(last));
         if only_newest {
             self.unlogged.pop();
         }
@@ -208,8 +217,8 @@ impl State {
         }
         self.accepted = Some(sight);
         self.ledger.lapse(now.high);
-        self.settle();
-        self.settle_succession();
+        let settled = self.settle();
+        self.sticky = self.settle_succession() || settled;
         Ok(())
     }
 

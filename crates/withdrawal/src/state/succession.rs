@@ -15,6 +15,11 @@ use crate::entry::{Body, Entry};
 use crate::succession::{Declaration, RELEASED_MAX, Recovered, Succession, WAIT_SECS};
 use crate::wire::Wire as _;
 
+/// Number and hash of an entry.
+type Shown = (u64, [u8; 32]);
+/// Intent of a reservation, and how many entries of payments follow it.
+type Part = (Digest, u32);
+
 /// The newest succession of a log.
 #[derive(Clone, Debug)]
 pub(super) struct InSuccession {
@@ -25,8 +30,21 @@ pub(super) struct InSuccession {
     in_force: bool,
     old_log: VerifierKey,
     new_log: VerifierKey,
-    /// Entries of the old log that were shown; those of reservations with the parts that follow them.
-    shown: BTreeMap<u64, Option<(Digest, u32)>>,
+    /// Entries of the old log that were shown, by number and hash; those of reservations with the parts
+    /// that follow them.
+    shown: BTreeMap<Shown, Option<Part>>,
+    /// People whom shown entries remove: their word does not count in this succession.
+    discounted: BTreeSet<String>,
+}
+
+fn key(recovered: &Recovered) -> Shown {
+    (recovered.entry, tlog::record_hash(&recovered.bytes).0)
+}
+
+/// Whether a change is one of a chain that waits its delay, and not of the witnesses: those of the old
+/// log are the ones that must follow the new one.
+const fn is_chained(kind: &ChangeKind) -> bool {
+    !kind.is_immediate() && !matches!(kind, ChangeKind::Witnesses { .. })
 }
 
 fn rollback(detail: impl Into<String>) -> Violation {
@@ -115,15 +133,38 @@ impl State {
 
     pub(super) fn enter_succession(&mut self, entry: u64, signed: &Succession) {
         let Some((old_log, new_log)) = self.logs_of(signed) else { return };
-        let shown = match self.succession.take() {
-            Some(last) if last.new_log == new_log => last.shown,
-            _ => BTreeMap::new(),
+        let (shown, discounted) = match self.succession.take() {
+            Some(last) if last.new_log == new_log => (last.shown, last.discounted),
+            _ => Default::default(),
         };
+        if self.log_names.is_empty() {
+            self.log_names.push(old_log.name().to_owned());
+        }
+        if self.log_names.last().is_none_or(|name| name != new_log.name()) {
+            self.log_names.push(new_log.name().to_owned());
+        }
         self.done.insert(signed.declaration.digest(), entry);
         self.ledger.succeed(entry, &signed.declaration.released);
-        let record = signed.clone();
-        let in_force = false;
-        self.succession = Some(InSuccession { entry, record, in_force, old_log, new_log, shown });
+        self.succession = Some(InSuccession {
+            entry,
+            record: signed.clone(),
+            in_force: false,
+            old_log,
+            new_log,
+            shown,
+            discounted,
+        });
+    }
+
+    /// Whether this log went by a name before a succession.
+    pub fn was_called(&self, name: &str) -> bool {
+        let (_, before) = self.log_names.split_last().unzip();
+        before.is_some_and(|names: &[String]| names.iter().any(|n| n == name))
+    }
+
+    /// Whether an entry stands behind the newest succession.
+    pub(super) fn is_newer(&self, entry: u64) -> bool {
+        self.succession.as_ref().is_some_and(|s| entry > s.entry)
     }
 
     fn logs_of(&self, signed: &Succession) -> Option<(VerifierKey, VerifierKey)> {
@@ -140,47 +181,55 @@ impl State {
         let Some(succession) = &self.succession else {
             return Err(rollback("no succession: the log's own entries are restored instead"));
         };
-        if succession.shown.contains_key(&recovered.entry) {
-            return Err(rollback(format!("entry {} was shown already", recovered.entry)));
-        }
         recovered
             .check(&succession.record.declaration, &succession.old_log)
             .map_err(|e| Violation::new(Code::DigestMismatch, e))?;
         let entry = Entry::from_bytes(&recovered.bytes)
             .map_err(|e| Violation::new(Code::Malformed, format!("recovered entry: {e}")))?;
-        let known = match &entry.body {
-            Body::Act(_) | Body::Change(_) | Body::Reservation(_) | Body::Countersigned(_) => true,
-            Body::Payments(_) => self.reservation_of(recovered.entry).is_some(),
-            _ => false,
-        };
-        if known {
-            return Ok(entry);
+        let useless = |what: String| Err(Violation::new(Code::Malformed, what));
+        match &entry.body {
+            Body::Act(_) | Body::Reservation(_) | Body::Countersigned(_) => {}
+            Body::Change(change) if !succession.in_force && is_chained(&change.change.kind) => {
+                // Shown again it may find the change before it in its place by now.
+                if self.judge_recovered_change(change).is_ok() {
+                    return Ok(entry);
+                }
+            }
+            Body::Payments(_) if self.reservation_of(recovered.entry).is_some() => {}
+            other => return useless(format!("a `{}` entry changes nothing here", other.name())),
         }
-        let detail = format!("a `{}` entry changes nothing here", entry.body.name());
-        Err(Violation::new(Code::Malformed, detail))
+        if succession.shown.contains_key(&key(recovered)) {
+            return Err(rollback(format!("entry {} was shown already", recovered.entry)));
+        }
+        Ok(entry)
     }
 
     /// The shown reservation that an entry of payments belongs to.
     fn reservation_of(&self, payments: u64) -> Option<Digest> {
         let shown = &self.succession.as_ref()?.shown;
-        let (entry, part) = shown.range(..payments).rev().find(|(_, part)| part.is_some())?;
+        let mut before = shown.range(..(payments, [0; 32])).rev();
+        let ((entry, _), part) = before.find(|(_, part)| part.is_some())?;
         let (intent, more) = (*part)?;
         (payments - entry <= u64::from(more)).then_some(intent)
     }
 
-    /// Applies an entry that the old log is proven to have held. It was judged when it was written:
-    /// whatever makes the vault stricter counts, whoever its author was.
+    /// Applies an entry that the old log is proven to have held: whatever makes the vault stricter
+    /// counts, whoever its author was; what loosens is judged as ever, or left out.
     pub(super) fn enter_recovered(&mut self, index: u64, recovered: &Recovered, entry: &Entry) {
         let mut part = None;
         match &entry.body {
-            Body::Act(act) => self.enter_act(index, act),
+            Body::Act(act) => {
+                self.enter_act(index, act);
+                // It stands, also where somebody had it undone since.
+                let digest = act.act.digest();
+                for known in self.acts.iter_mut().filter(|a| a.digest == digest) {
+                    (known.undone, known.recovered) = (false, true);
+                }
+            }
             Body::Change(change) => self.recover_change(index, change),
             Body::Reservation(reservation) => {
                 part = Some((reservation.intent, reservation.more));
-                if self.ledger.reserve(index, reservation).is_err() {
-                    self.ledger.succeed(index, &[reservation.intent]);
-                }
-                self.ledger.start(index);
+                self.ledger.recover(index, reservation);
             }
             Body::Payments(payments) => {
                 if let Some(intent) = self.reservation_of(recovered.entry) {
@@ -188,40 +237,80 @@ impl State {
                     let _ = self.ledger.add_payments(&intent, payments);
                 }
             }
-            Body::Countersigned(signed) => self.ledger.succeed(index, &[signed.intent]),
+            Body::Countersigned(signed) => self.ledger.recover_signed(&signed.intent),
             _ => {}
         }
         if let Some(succession) = &mut self.succession {
-            succession.shown.insert(recovered.entry, part);
+            succession.shown.insert(key(recovered), part);
         }
     }
 
-    /// A change waits its delay again; people whom it removes count no more at once.
-    fn recover_change(&mut self, index: u64, change: &SignedChange) {
-        if let ChangeKind::Roster { remove, .. } = &change.change.kind {
-            self.suspended.extend(remove.iter().map(|id| (id.clone(), index)));
+    /// A change of the old log, judged by its signatures and by what it continues: the present head, or
+    /// a recovered change that waits. How long it was open does not matter: it was entered then.
+    fn judge_recovered_change(&self, signed: &SignedChange) -> Result<(), Violation> {
+        let change = &signed.change;
+        let waits = self.pending.iter().any(|p| p.digest == change.previous);
+        let continues = change.previous == self.head_for(&change.kind) || waits;
+        if change.vault_id != self.vault.id || !continues {
+            return Err(rollback("the change continues one that was not shown yet"));
         }
-        if self.judge_change(change).is_ok() {
-            self.enter_change(index, &change.change);
+        if let Some(entry) = self.change_entry(&change.digest()) {
+            return Err(rollback(format!("the change stands in entry {entry} already")));
+        }
+        self.judge_content(&change.kind)?;
+        self.judge_signed(signed)
+    }
+
+    /// A change waits its delay again. People whom it removes count no more in the succession; nor in
+    /// anything else, where the change is sound and enough people are left.
+    fn recover_change(&mut self, index: u64, signed: &SignedChange) {
+        let sound = self.judge_recovered_change(signed).is_ok();
+        if let ChangeKind::Roster { add, remove, .. } = &signed.change.kind {
+            if let Some(succession) = &mut self.succession {
+                succession.discounted.extend(remove.iter().cloned());
+            }
+            // Who comes back with new keys is suspended until then, where that leaves enough people.
+            let comes_back = |id: &&String| add.iter().any(|e| e.person.id == **id);
+            let gone: Vec<&String> = remove.iter().filter(|id| !comes_back(id)).collect();
+            let mut choices = [remove.iter().collect(), gone].into_iter();
+            let suspended = choices.find(|gone: &Vec<&String>| {
+                let mut left = self.roster.clone();
+                left.persons.retain(|p| self.is_active(&p.id) && !gone.contains(&&p.id));
+                sound && self.policy.unmeetable(&left).is_none()
+            });
+            let suspended = suspended.unwrap_or_default();
+            self.suspended.extend(suspended.into_iter().map(|id| (id.clone(), index)));
+        }
+        if sound {
+            self.enter_change(index, &signed.change);
         }
     }
 
     /// Puts a succession in force that has waited, if those of its people who still count are a quorum.
-    pub(super) fn settle_succession(&mut self) {
-        let Some(succession) = self.succession.as_ref().filter(|s| !s.in_force) else { return };
+    ///
+    /// Says whether it did.
+    pub(super) fn settle_succession(&mut self) -> bool {
+        let Some(succession) = self.succession.as_ref().filter(|s| !s.in_force) else {
+            return false;
+        };
         if self.age_secs(Since::Entry(succession.entry)) < WAIT_SECS {
-            return;
+            return false;
         }
         let gone = self.revoked_by_anyone();
         let record = &succession.record;
         let mut left = record.signatures.clone();
-        left.retain(|s| self.is_active(&s.person) && !gone.contains(s.person.as_str()));
+        left.retain(|s| {
+            let who = s.person.as_str();
+            self.is_active(who) && !gone.contains(who) && !succession.discounted.contains(who)
+        });
         let (digest, review) = (record.declaration.digest(), record.declaration.review_digest());
         if self.judge_signatures(&left, &digest, &review).is_ok()
             && let Some(succession) = &mut self.succession
         {
             succession.in_force = true;
+            return true;
         }
+        false
     }
 
     /// People against whom a revocation stands, even one that is only a freeze and a proposal.

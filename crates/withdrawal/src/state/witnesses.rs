@@ -4,7 +4,7 @@
 use tlog::{CosignedHead, SignedHead, WitnessPolicy};
 
 use super::{PendingChange, Since, State};
-use crate::change::ChangeKind;
+use crate::change::{ChangeKind, OPEN_SECS_MAX};
 use crate::code::{Code, Violation};
 use crate::digest::Digest;
 
@@ -14,16 +14,21 @@ impl State {
         self.witnesses.as_ref().or(self.vault.witnesses.as_ref())
     }
 
-    /// The witnesses to be, once a change of one has waited its delay, with the change's digest.
-    pub fn next_witnesses(&self) -> Option<(Digest, WitnessPolicy)> {
+    /// The witnesses to be: every change of one that has waited its delay and is not forgotten, with its
+    /// digest.
+    pub fn next_witnesses(&self) -> Vec<(Digest, WitnessPolicy)> {
         let delay = u64::from(self.policy.governance.delay_hours) * 3600;
-        let ripe = |p: &&PendingChange| self.age_secs(Since::Entry(p.entry)) >= delay;
-        self.pending.iter().filter(ripe).find_map(|p| match &p.kind {
+        let ripe = |p: &&PendingChange| {
+            let age = self.age_secs(Since::Entry(p.entry));
+            (delay..delay + OPEN_SECS_MAX).contains(&age)
+        };
+        let parsed = |p: &PendingChange| match &p.kind {
             ChangeKind::Witnesses { policy, hostile } => {
                 Some((p.digest, WitnessPolicy::parse(policy, usize::from(*hostile)).ok()?))
             }
             _ => None,
-        })
+        };
+        self.pending.iter().filter(ripe).filter_map(parsed).collect()
     }
 
     pub(super) fn judge_witnesses(&self, policy: &str, hostile: u8) -> Result<(), Violation> {
@@ -43,7 +48,7 @@ impl State {
         let (Some(log), Some(now)) = (self.log(), self.witnesses()) else {
             return Err(quorum("a vault without witnesses".to_owned()));
         };
-        let next = self.next_witnesses().filter(|(digest, _)| digest == change);
+        let next = self.next_witnesses().into_iter().find(|(digest, _)| digest == change);
         let (_, next) =
             next.ok_or_else(|| quorum("no change of witnesses has waited its delay".to_owned()))?;
         let entry = self.pending.iter().find(|p| p.digest == *change).map_or(u64::MAX, |p| p.entry);
