@@ -207,7 +207,7 @@ fn l06_every_write_fails_twice_and_the_log_still_verifies() {
     for (before, added) in [(0u64, 1u64), (1, 1), (5, 300), (255, 1), (255, 2), (256, 1), (511, 3)]
     {
         let entries: Vec<Vec<u8>> = (0..before + added).map(entry).collect();
-        let (old, new) = entries.split_at(before as usize);
+        let (old, new) = entries.split_at(usize::try_from(before).unwrap());
         let base = root.join(format!("base-{before}-{added}"));
         let dir = LogDir::create(&base).unwrap();
         let mut head = TreeHead::EMPTY;
