@@ -140,6 +140,7 @@ pub struct Passphrase {
 pub enum Cosigner {
     /// Make identity, log and account keys in an encrypted file
     Keygen {
+        /// The cosigner's directory
         dir: PathBuf,
         /// Where the public parts go
         #[arg(long)]
@@ -152,6 +153,7 @@ pub enum Cosigner {
     },
     /// Bind the keys to a vault, for ever
     Init {
+        /// The cosigner's directory
         dir: PathBuf,
         /// The genesis record with every founder's signature
         #[arg(long)]
@@ -161,6 +163,7 @@ pub enum Cosigner {
     },
     /// Run the signer
     Run {
+        /// The cosigner's directory
         dir: PathBuf,
         /// Socket for the coordinator
         #[arg(long)]
@@ -173,8 +176,10 @@ pub enum Cosigner {
     },
     /// Hand a signed act straight to the signer's second socket
     Submit {
+        /// The cosigner's second socket
         #[arg(long)]
         socket: PathBuf,
+        /// The signed act, as `--out` of the act's command wrote it
         object: PathBuf,
     },
 }
@@ -183,8 +188,10 @@ pub enum Cosigner {
 pub enum HolderKey {
     /// Make one; prints `[origin]xpub`
     New {
+        /// Network of the key: bitcoin, testnet4, signet or regtest
         #[arg(long)]
         network: Network,
+        /// Where the key file goes; it holds a secret
         #[arg(long)]
         out: PathBuf,
     },
@@ -194,6 +201,7 @@ pub enum HolderKey {
 pub enum NewKey {
     /// Make one
     New {
+        /// Where the key file goes; it holds a secret
         #[arg(long)]
         out: PathBuf,
     },
@@ -206,6 +214,7 @@ pub enum Passkey {
         /// A key in a file; marked so, and refused by production templates
         #[arg(long)]
         software: bool,
+        /// Where the passkey file goes; it holds a secret
         #[arg(long)]
         out: PathBuf,
     },
@@ -216,8 +225,10 @@ pub struct Enrol {
     /// Short name: a-z 0-9 - _ .
     #[arg(long)]
     pub person: String,
+    /// The person's review key
     #[arg(long)]
     pub review_key: PathBuf,
+    /// The person's passkey
     #[arg(long)]
     pub passkey: PathBuf,
     /// Network zone that the person approves from
@@ -229,6 +240,7 @@ pub struct Enrol {
     /// Works for a vendor: never counts in a quorum
     #[arg(long)]
     pub vendor: bool,
+    /// Where the record goes
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -239,10 +251,14 @@ pub enum VaultCommand {
     New(VaultNew),
     /// Register an existing multisig, to be judged and watched, never signed
     Import {
+        /// The wallet's descriptor, with or without its checksum
         descriptor: String,
+        /// Where the vault's directory is made
         dir: PathBuf,
+        /// Network of the wallet
         #[arg(long)]
         network: Network,
+        /// The policy to judge by, TOML; by default the warm template's
         #[arg(long)]
         policy: Option<PathBuf>,
         /// Known address, as ADDRESS=LABEL
@@ -253,6 +269,7 @@ pub enum VaultCommand {
     Show { dir: PathBuf },
     /// A fresh receive address, derived by the second decoder
     Address {
+        /// The vault's directory
         dir: PathBuf,
         /// Your note on what it is for
         #[arg(long)]
@@ -262,7 +279,9 @@ pub enum VaultCommand {
 
 #[derive(Args)]
 pub struct VaultNew {
+    /// Where the vault's directory is made
     pub dir: PathBuf,
+    /// Network: bitcoin, testnet4, signet or regtest
     #[arg(long)]
     pub network: Network,
     /// `warm` (wsh) or `warm-nested` (sh(wsh))
@@ -310,6 +329,7 @@ pub struct VaultNew {
 pub enum Genesis {
     /// Read the whole record, then sign it
     Sign {
+        /// The vault's directory
         dir: PathBuf,
         /// Who signs, as named in the record
         #[arg(long)]
@@ -339,8 +359,10 @@ pub enum Coins {
     },
     /// Take the coins from a file
     Import {
+        /// The vault's directory
         #[arg(long)]
         vault: PathBuf,
+        /// Coins as JSON (docs/schemas/coins.json)
         file: PathBuf,
     },
 }
@@ -353,13 +375,16 @@ pub enum Request {
     RaiseFee(RaiseFee),
     /// Give up an intent that is not signed yet
     Cancel {
+        /// The vault's directory
         #[arg(long)]
         vault: PathBuf,
+        /// The intent to give up
         #[arg(long)]
         intent: PathBuf,
         /// The requester's key
         #[arg(long)]
         key: PathBuf,
+        /// The cosigner's second socket; by default DIR/submit.sock
         #[arg(long)]
         submit_socket: Option<PathBuf>,
     },
@@ -367,6 +392,7 @@ pub enum Request {
 
 #[derive(Args)]
 pub struct RequestNew {
+    /// The vault's directory
     #[arg(long)]
     pub vault: PathBuf,
     /// ADDRESS=SAT or ADDRESS=SAT=REFERENCE; once for each payment
@@ -387,6 +413,7 @@ pub struct RequestNew {
     /// The requester's key
     #[arg(long)]
     pub key: PathBuf,
+    /// Where the signed intent goes
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -395,8 +422,10 @@ pub struct RequestNew {
 pub enum Psbt {
     /// Build a transaction for an intent
     Build {
+        /// The vault's directory
         #[arg(long)]
         vault: PathBuf,
+        /// The signed intent, from `request new`
         #[arg(long)]
         intent: PathBuf,
         /// Satoshi per virtual byte
@@ -405,23 +434,28 @@ pub enum Psbt {
         /// Spend exactly these coins, as TXID:VOUT
         #[arg(long)]
         coin: Vec<String>,
+        /// Where the PSBT goes, in base64
         #[arg(long)]
         out: PathBuf,
     },
     /// The same payments with a higher fee
     Bump {
+        /// The vault's directory
         #[arg(long)]
         vault: PathBuf,
+        /// The transaction to replace, as it was built
         #[arg(long)]
         psbt: PathBuf,
         /// Satoshi per virtual byte
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         fee_rate: u64,
+        /// Where the PSBT goes, in base64
         #[arg(long)]
         out: PathBuf,
     },
     /// Decode a PSBT
     Inspect {
+        /// The PSBT, binary or base64
         psbt: PathBuf,
         /// The vault that it is to be judged for
         #[arg(long)]
@@ -479,12 +513,16 @@ pub struct Approve {
 
 #[derive(Args)]
 pub struct Sign {
+    /// The vault's directory
     #[arg(long)]
     pub vault: PathBuf,
+    /// The PSBT to sign
     #[arg(long)]
     pub psbt: PathBuf,
+    /// The holder's key file
     #[arg(long)]
     pub key: PathBuf,
+    /// Where the signed PSBT goes
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -496,6 +534,7 @@ pub struct Release {
     /// Directory of approvals
     #[arg(long)]
     pub approvals: PathBuf,
+    /// Where the countersigned PSBT goes
     #[arg(long)]
     pub out: PathBuf,
     /// The cosigner's socket; by default DIR/cosigner.sock
@@ -505,6 +544,7 @@ pub struct Release {
 
 #[derive(Args)]
 pub struct Finalize {
+    /// The vault's directory
     #[arg(long)]
     pub vault: PathBuf,
     /// A signed PSBT; once for each signer's
@@ -513,6 +553,7 @@ pub struct Finalize {
     /// Hand the transaction to the node
     #[arg(long, requires = "node")]
     pub broadcast: bool,
+    /// The node's RPC URL, as http://user:password@127.0.0.1:8332
     #[arg(long)]
     pub node: Option<String>,
     /// Where the transaction goes, in hex
@@ -527,7 +568,9 @@ pub struct Finalize {
 pub enum Witness {
     /// Make a witness's key and directory
     Init {
+        /// Where the witness's directory is made
         dir: PathBuf,
+        /// Its name in the log's notes, as witness.example
         #[arg(long)]
         name: String,
         /// Where its verifier key goes
@@ -553,6 +596,7 @@ pub enum Witness {
     },
     /// Serve
     Run {
+        /// The witness's directory
         dir: PathBuf,
         /// Address and port; port 0 takes a free one
         #[arg(long)]
@@ -567,6 +611,7 @@ pub enum Witness {
 pub enum Log {
     /// Verify a whole log offline; names the first bad entry
     Verify {
+        /// A vault's, a cosigner's or a log's directory
         dir: PathBuf,
         /// A newer head with cosignatures to hold the log to, such as a vault's `head`
         #[arg(long)]
@@ -601,6 +646,7 @@ pub enum Log {
 
 #[derive(Args)]
 pub struct Verify {
+    /// The receipt, from `finalize`
     pub receipt: PathBuf,
     /// The vault id that you trust; without it nothing is anchored
     #[arg(long)]

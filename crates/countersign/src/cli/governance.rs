@@ -185,6 +185,7 @@ pub enum Allowlist {
         /// ADDRESS=LABEL
         #[arg(long)]
         add: Vec<String>,
+        /// Address that goes
         #[arg(long)]
         remove: Vec<String>,
     },
@@ -192,6 +193,7 @@ pub enum Allowlist {
     Remove {
         #[command(flatten)]
         act: Act,
+        /// Which
         address: String,
     },
 }

@@ -86,6 +86,63 @@ fn ten_thousand_honest_withdrawals_are_all_allowed() {
 }
 
 #[test]
+fn a_hundred_honest_withdrawals_go_through_the_cosigner() {
+    // The whole way, one after the other: reserved, witnessed, signed, replaced, over days and restarts.
+    let mut bench = Bench::with_policy(|p| {
+        p.limits.window_max = Amount::from_sat(2_000_000_000_000);
+        p.limits.window_max_count = 100_000;
+        p.fee.budget_window = Amount::from_sat(100_000_000);
+        let mut high = p.quorums[0].clone();
+        high.above = Amount::from_sat(200_000_000);
+        high.groups = vec![("approvers".to_owned(), 3)];
+        p.quorums.push(high);
+        p.governance.quorum = vec![("approvers".to_owned(), 3)];
+    });
+    for number in 0..150u64 {
+        bench.fund(300_000_000 + number);
+    }
+    let usual = bench.usual.clone();
+    for number in 0..100u32 {
+        let people: &[&str] =
+            if number % 3 == 0 { &["alice", "bob", "carol"] } else { &["alice", "bob"] };
+        let ready = match number % 10 {
+            0 => {
+                bench.prepare(Kind::Pay, &[(usual.clone(), 250_000_000)], &["alice", "bob", "dave"])
+            }
+            1 => bench.prepare(Kind::Pay, &[(payee(5_000 + number), 40_000_000)], people),
+            2 => {
+                let many: Vec<_> =
+                    (0..20).map(|n| (payee(9_000 + number * 20 + n), 500_000)).collect();
+                bench.prepare(Kind::Pay, &many, people)
+            }
+            3 => {
+                let free = |c: &&coordinator::coins::Coin| {
+                    bench.core.state().ledger().owner(&c.outpoint).is_none()
+                };
+                let old: Vec<_> =
+                    bench.coins.iter().filter(free).take(2).map(|c| c.outpoint).collect();
+                bench.refresh(&old, people)
+            }
+            _ => bench.payment(10_000_000 + u64::from(number)),
+        };
+        bench.release(&ready).unwrap_or_else(|codes| panic!("{number} refused: {codes:?}"));
+        if number % 7 == 0 && number % 10 != 3 {
+            let psbt = bench.bump(&ready.psbt, 9);
+            let people: Vec<&str> = ready.approvals.iter().map(|a| a.person.as_str()).collect();
+            let bumped = bench.ready(ready.intent.clone(), psbt, &people);
+            bench
+                .release(&bumped)
+                .unwrap_or_else(|codes| panic!("bump {number} refused: {codes:?}"));
+        }
+        if number % 25 == 0 {
+            bench.pass_hours(5);
+            bench.restart();
+        }
+    }
+    bench.state();
+}
+
+#[test]
 fn a_batch_of_two_thousand_goes_through_the_cosigner() {
     let mut bench = Bench::with_policy(|p| p.limits.tx_max = Amount::from_sat(100_000_000_000));
     let payments: Vec<_> = (0..2_000).map(|n| (payee(10_000 + n), 20_000u64)).collect();
