@@ -1,6 +1,6 @@
 //! The coordinator's end of the cosigner's socket.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,7 +23,13 @@ impl Client {
     /// Connects to a socket.
     pub fn connect(path: &Path) -> Result<Self, Error> {
         let what = || format!("cosigner at {}", path.display());
-        let stream = UnixStream::connect(path).map_err(io(what()))?;
+        let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                let hint = "is it running (`countersign cosigner run`), and is this its socket?";
+                io(format!("no {}; {hint}", what()))(error)
+            }
+            _ => io(what())(error),
+        })?;
         stream.set_read_timeout(Some(TIMEOUT)).map_err(io(what()))?;
         stream.set_write_timeout(Some(TIMEOUT)).map_err(io(what()))?;
         Ok(Self { stream, path: path.to_owned() })

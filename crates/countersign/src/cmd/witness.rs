@@ -1,6 +1,7 @@
 //! `witness`: a C2SP witness over plain HTTP. Its state is durable before a cosignature leaves.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
@@ -21,6 +22,8 @@ use crate::fail::{Done, Fail};
 use crate::files;
 
 const KEY_FILE: &str = "witness-key.json";
+/// Requests that are read at once.
+const THREADS: usize = 8;
 const LOGS: &str = "logs";
 /// Ending of a log's file once another has succeeded it.
 const RETIRED: &str = "retired";
@@ -214,33 +217,50 @@ fn serve(cx: Context, dir: &Path, listen: &str, offset_secs: i64) -> Done {
         &json!({"ready": true, "url": format!("http://{address}")}),
         &format!("ready http://{address}"),
     );
-    // One request at a time: a witness must never answer two heads from one state.
-    for mut request in server.incoming_requests() {
-        let is_ours =
-            request.method() == &tiny_http::Method::Post && request.url() == "/add-checkpoint";
-        let mut body = Vec::new();
-        let limit = REQUEST_BYTES_MAX as u64 + 1;
-        let read = std::io::Read::read_to_end(
-            &mut std::io::Read::take(request.as_reader(), limit),
-            &mut body,
-        );
-        let (status, text) = match (is_ours, read) {
-            (false, _) => (404, b"only POST /add-checkpoint\n".to_vec()),
-            (true, Err(_)) => (400, Vec::new()),
-            (true, Ok(_)) => match answer(dir, &signer, &body, now(offset_secs)) {
-                Ok(line) => (200, line),
-                Err(Refusal::Conflict(size)) => (409, format!("{size}\n").into_bytes()),
-                Err(refusal) => (refusal.status(), format!("{refusal}\n").into_bytes()),
-            },
-        };
-        let mut response = tiny_http::Response::from_data(text).with_status_code(status);
-        if status == 409
-            && let Ok(header) = "Content-Type: text/x.tlog.size".parse::<tiny_http::Header>()
-        {
-            response.add_header(header);
+    // One head at a time is answered: a witness must never answer two from one state. Requests are read by
+    // several threads, so that a slow client holds up itself only.
+    let answering = Mutex::new(());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for request in server.incoming_requests() {
+                    serve_one(request, &answering, dir, &signer, offset_secs);
+                }
+            });
         }
-        // A client that went away is no reason to stop.
-        let _ = request.respond(response);
-    }
+    });
     Ok(())
+}
+
+fn serve_one(
+    mut request: tiny_http::Request,
+    answering: &Mutex<()>,
+    dir: &Path,
+    signer: &WitnessSigner,
+    offset_secs: i64,
+) {
+    let is_ours =
+        request.method() == &tiny_http::Method::Post && request.url() == "/add-checkpoint";
+    let mut body = Vec::new();
+    let limit = REQUEST_BYTES_MAX as u64 + 1;
+    let read =
+        std::io::Read::read_to_end(&mut std::io::Read::take(request.as_reader(), limit), &mut body);
+    let (status, text) = match (is_ours, read, answering.lock()) {
+        (false, ..) => (404, b"only POST /add-checkpoint\n".to_vec()),
+        (true, Err(_), _) => (400, Vec::new()),
+        (true, Ok(_), Err(_)) => (500, b"a fault in an earlier request\n".to_vec()),
+        (true, Ok(_), Ok(_one)) => match answer(dir, signer, &body, now(offset_secs)) {
+            Ok(line) => (200, line),
+            Err(Refusal::Conflict(size)) => (409, format!("{size}\n").into_bytes()),
+            Err(refusal) => (refusal.status(), format!("{refusal}\n").into_bytes()),
+        },
+    };
+    let mut response = tiny_http::Response::from_data(text).with_status_code(status);
+    if status == 409
+        && let Ok(header) = "Content-Type: text/x.tlog.size".parse::<tiny_http::Header>()
+    {
+        response.add_header(header);
+    }
+    // A client that went away is no reason to stop.
+    let _ = request.respond(response);
 }
