@@ -22,9 +22,9 @@ drill:
 bench:
     cargo bench -p testkit
 
-# Each fuzz target for a while; needs cargo-fuzz and a nightly toolchain.
+# Each fuzz target for a while; needs cargo-fuzz. Seeds are real files, made by `cargo run -p testkit --bin make-examples`.
 fuzz seconds="60":
-    for t in $(cd fuzz && cargo +nightly fuzz list); do (cd fuzz && cargo +nightly fuzz run "$t" -- -max_total_time={{seconds}}); done
+    cd fuzz && for t in $(cargo fuzz list); do mkdir -p "corpus/$t" && RUSTC_BOOTSTRAP=1 cargo fuzz run "$t" "corpus/$t" "seeds/$t" -- -max_total_time={{seconds}}; done
 
 # Licences, advisories, sources; needs cargo-deny.
 deny:
