@@ -331,8 +331,11 @@ pub fn write_psbt(path: &Path, psbt: &[u8], force: Force) -> Result<(), Fail> {
 /// All approvals of a directory, in the order of their names.
 pub fn approvals(dir: Option<&PathBuf>) -> Result<Vec<Approval>, Fail> {
     let Some(dir) = dir else { return Ok(Vec::new()) };
-    let listing = std::fs::read_dir(dir)
-        .map_err(|e| Fail::malformed(dir.display(), "", format!("approvals: {e}")))?;
+    let listing = std::fs::read_dir(dir).map_err(|e| {
+        let detail =
+            format!("the directory of approvals: {e}; `approve --out DIR/NAME.json` fills one");
+        Fail::malformed(dir.display(), "", detail)
+    })?;
     let mut paths = Vec::new();
     for entry in listing {
         let path = entry.map_err(|e| Fail::failed(format!("{}: {e}", dir.display())))?.path();

@@ -167,8 +167,10 @@ fn parse_outputs(
     let mut total = Amount::ZERO;
     for (index, output) in outputs.iter().enumerate() {
         let at = |member: &str| format!("outputs[{index}].{member}");
-        let address = Address::<NetworkUnchecked>::from_str(&output.address)
-            .map_err(|e| fault(at("address"), format!("`{}`: {e}", output.address)))?;
+        let address = Address::<NetworkUnchecked>::from_str(&output.address).map_err(|_| {
+            let detail = "is no valid address: a character may be mistyped, or some are missing";
+            fault(at("address"), format!("`{}` {detail}", output.address))
+        })?;
         foreign |= !address.is_valid_for_network(network.to_bitcoin());
         let amount = Amount::from_sat(output.amount_sat);
         total = total

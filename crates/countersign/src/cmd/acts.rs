@@ -56,7 +56,17 @@ pub fn submit(
     let default = opened.dir.submit_socket();
     let socket = socket.unwrap_or(&default);
     let not_in_force = |why: &str| {
-        let text = format!("NOT IN FORCE: {what}: {why}");
+        let kept = match out {
+            Some(out) => format!(
+                "the signed act is kept in {}: anyone may hand it in by `cosigner submit`",
+                out.display()
+            ),
+            None => {
+                "with --out FILE the signed act is kept, for anyone to hand in by `cosigner submit`"
+                    .to_owned()
+            }
+        };
+        let text = format!("NOT IN FORCE: {what}: {why}\n{kept}");
         cx.say(&json!({"in_force": false, "witnessed": false, "detail": why}), &text);
         Err(Fail::Said)
     };
@@ -185,7 +195,12 @@ fn witness(opened: &Opened, client: &mut Client, head: &SignedHead) -> Result<bo
     let (cosigned, answers) = cosign(head, policy, &Http::new(), &prove);
     for (name, answer) in &answers {
         if *answer != Answer::Cosigned {
-            eprintln!("witness {name}: {answer:?}");
+            let what = match answer {
+                Answer::Cosigned => "cosigned".to_owned(),
+                Answer::Conflict(size) => format!("has seen {size} entries of another history"),
+                Answer::Failed(what) => what.clone(),
+            };
+            show::tell(&format!("witness {name}: {what}"));
         }
     }
     let enough = answers.iter().filter(|(_, a)| *a == Answer::Cosigned).count() >= policy.k();

@@ -16,11 +16,24 @@ use crate::{files, show};
 
 pub fn approve(cx: Context, args: &Approve) -> Done {
     let (_, reviewed) = decide(cx, args, Decision::Approve)?;
+    let wrong = !review::differs(&reviewed).is_empty();
     let person = &args.signing.person;
     let digest = reviewed.digest.to_string();
     cx.say(
-        &json!({"decision": "approve", "person": person, "spend_digest": digest, "file": args.out}),
-        &format!("approved by {person}: {}", args.out.display()),
+        &json!({
+            "decision": "approve", "person": person, "spend_digest": digest, "file": args.out,
+            "asked_for": !wrong,
+        }),
+        &if wrong {
+            format!(
+                "signed by {person}, BUT THIS IS NOT WHAT THE INTENT ASKS FOR, and the cosigner will refuse it.\nIs {} the transaction for {}? If not, delete {}",
+                args.subject.psbt.display(),
+                args.subject.intent.display(),
+                args.out.display()
+            )
+        } else {
+            format!("approved by {person}: {}", args.out.display())
+        },
     );
     Ok(())
 }

@@ -85,7 +85,14 @@ pub fn policy(cx: Context, command: Policy) -> Done {
             Ok(())
         }
         Policy::Propose { propose: args, policy: Some(policy), .. } => {
-            let policy = super::vault::policy(Some(&policy))?;
+            let file = policy;
+            let policy = super::vault::policy(Some(&file))?;
+            let now = super::open(&args.vault)?.state.chain_policy().version;
+            if policy.version <= now {
+                let detail =
+                    format!("{} is no new version: the present policy has {now}", policy.version);
+                return Err(Fail::malformed(file.display(), "version", detail));
+            }
             propose(cx, &args, ChangeKind::Policy(Box::new(policy)))
         }
         Policy::Propose { propose: args, witness_policy: Some(path), .. } => {
@@ -290,8 +297,14 @@ fn apply(cx: Context, path: &Path, vault: &Path, socket: Option<&Path>) -> Done 
     let mut service = Service::new(&dir, Client::connect(socket.unwrap_or(&default))?, &http)?;
     match service.change(&signed)? {
         Ok(appended) => {
-            let when =
-                if signed.change.kind.is_immediate() { "in force" } else { "waits for its delay" };
+            let hours = service.mirror().state(&[])?.policy().governance.delay_hours;
+            let when = if signed.change.kind.is_immediate() {
+                "in force".to_owned()
+            } else {
+                format!(
+                    "in force {hours} hours after it is witnessed; whoever objects freezes the vault meanwhile"
+                )
+            };
             cx.say(
                 &json!({"entry": appended.entry, "in_force": signed.change.kind.is_immediate()}),
                 &format!("entry {}: {}, {when}", appended.entry, signed.change.kind.describe()),

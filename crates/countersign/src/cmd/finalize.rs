@@ -68,8 +68,16 @@ pub fn run(cx: Context, args: &Finalize) -> Done {
         psbts.push(inspection.psbt);
     }
     let spend = spend.ok_or_else(|| Fail::failed("not proven"))?;
-    let (tx, prevouts) = finish::finalize(finish::combine(psbts)?)
-        .map_err(|e| Fail::Refused(Code::ScriptFails, e.to_string()))?;
+    let combined = finish::combine(psbts)?;
+    let signed = super::signed::count(&vault, &spend, &combined);
+    let (tx, prevouts) = finish::finalize(combined).map_err(|e| {
+        let hint = if signed.holders < signed.needed {
+            "`sign` it with another holder's key"
+        } else {
+            "`release` it, so that the cosigner signs too"
+        };
+        Fail::Refused(Code::ScriptFails, format!("{}: {hint} ({e})", signed.words()))
+    })?;
     consensus(&tx, &prevouts)?;
     let mirror = Mirror::open(&dir, vault.clone())?;
     let spend_digest = find_released(&dir, &vault, &spend)?;
@@ -98,7 +106,16 @@ pub fn broadcast(node: &Node, tx: &Transaction) -> Done {
     if test.pointer("/0/allowed") != Some(&json!(true)) {
         let why = test.pointer("/0/reject-reason").and_then(serde_json::Value::as_str);
         let why = why.unwrap_or("no reason given");
-        return Err(Fail::Refused(Code::ScriptFails, format!("the node would not take it: {why}")));
+        let hint = match why {
+            "missing-inputs" | "bad-txns-inputs-missingorspent" => {
+                "; its coins are spent, or another version has replaced it"
+            }
+            _ => "",
+        };
+        return Err(Fail::Refused(
+            Code::InputState,
+            format!("the node would not take it: {why}{hint}"),
+        ));
     }
     node.call("sendrawtransaction", &json!([raw])).map(|_| ())
 }

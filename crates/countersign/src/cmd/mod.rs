@@ -15,6 +15,7 @@ mod psbt;
 mod release;
 mod request;
 mod review;
+mod signed;
 mod succession;
 mod vault;
 mod vault_show;
@@ -128,9 +129,15 @@ pub fn check_keys(
         let detail = format!("nobody called `{person}` is in the vault's roster");
         return Err(Fail::malformed("--person", "", detail));
     };
-    if known.review_key != *review || known.passkey != *passkey {
-        let detail = format!("these are not the keys that {person} is enrolled with");
-        return Err(Fail::malformed("--review-key", "", detail));
+    let wrong = |flag: &str, what: &str| {
+        let detail = format!("this is not the {what} that {person} is enrolled with");
+        Err(Fail::malformed(flag, "", detail))
+    };
+    if known.review_key != *review {
+        return wrong("--review-key", "review key");
+    }
+    if known.passkey != *passkey {
+        return wrong("--passkey", "passkey");
     }
     Ok(())
 }

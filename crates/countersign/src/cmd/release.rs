@@ -6,7 +6,7 @@ use coordinator::service::{Case, Released, Service};
 use serde_json::json;
 use withdrawal::psbt::inspect;
 
-use super::Context;
+use super::{Context, signed};
 use crate::cli::{Release, Sign};
 use crate::fail::{Done, Fail};
 use crate::files;
@@ -28,9 +28,13 @@ pub fn sign(cx: Context, args: &Sign) -> Done {
         .map_err(|e| Fail::malformed(args.key.display(), "", e))?;
     files::write_psbt(&args.out, &psbt.serialize(), cx.force)?;
     let signatures = psbt.inputs.iter().map(|i| i.partial_sigs.len()).min().unwrap_or(0);
+    let signed = signed::count(&vault, &spend, &psbt);
     cx.say(
-        &json!({"signatures": signatures, "file": args.out}),
-        &format!("{signatures} signatures an input"),
+        &json!({
+            "signatures": signatures, "holders": signed.holders, "holders_needed": signed.needed,
+            "file": args.out,
+        }),
+        &signed.words(),
     );
     Ok(())
 }
@@ -59,9 +63,20 @@ pub fn run(cx: Context, args: &Release) -> Done {
     match service.release(&case)? {
         Released::Signed(psbt) => {
             files::write_psbt(&args.out, &psbt, cx.force)?;
+            let inspection =
+                inspect(&psbt, &vault.script).map_err(|e| files::psbt_fault(&args.out, e))?;
+            let signed =
+                inspection.spend.map(|spend| signed::count(&vault, &spend, &inspection.psbt));
+            let (have, need) = signed.as_ref().map_or((0, 0), |s| (s.holders, s.needed));
+            let next = if have >= need {
+                "`finalize` it"
+            } else {
+                "`sign` it with holders' keys, then `finalize`"
+            };
+            let words = signed.map(|s| s.words()).unwrap_or_default();
             cx.say(
-                &json!({"verdict": "allow", "file": args.out}),
-                &format!("countersigned: {}", args.out.display()),
+                &json!({"verdict": "allow", "file": args.out, "holders": have, "holders_needed": need}),
+                &format!("countersigned: {}\n{words}; next: {next}", args.out.display()),
             );
             Ok(())
         }

@@ -122,7 +122,8 @@ fn new(cx: Context, args: &RequestNew) -> Done {
     let envelope = draft.sign(&key).map_err(|e| Fail::malformed("request", e.at, e.detail))?;
     let intent = Intent::parse(&envelope).map_err(Fail::failed)?;
     if intent.has_foreign_address() {
-        let detail = format!("an address is none of {}", vault.genesis.network);
+        let network = vault.genesis.network;
+        let detail = format!("an address is of another network than the vault's, {network}");
         return Err(Fail::malformed("--to", "", detail));
     }
     files::write(&args.out, &envelope, cx.force, false)?;

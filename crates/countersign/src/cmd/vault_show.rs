@@ -101,7 +101,12 @@ fn since(state: &withdrawal::state::State) -> String {
         text.push_str(&format!("  in force: {} by {}{note}\n", kind, act.act.act.author));
     }
     for change in state.pending() {
-        text.push_str(&format!("  waits: {}\n", change.kind.describe()));
+        let delay = u64::from(state.policy().governance.delay_hours) * 3600;
+        let when = match state.first_seen(change.entry) {
+            Some(seen) => format!("until {}", seen.plus(delay)),
+            None => "from when it is witnessed".to_owned(),
+        };
+        text.push_str(&format!("  waits {when}: {}\n", change.kind.describe()));
     }
     if let Some(declaration) = state.succession() {
         text.push_str(&format!("  {}\n", declaration.describe()));

@@ -64,11 +64,16 @@ pub fn run(cx: Context, args: &Verify) -> Done {
     if verified.vault.genesis.embedded {
         text.push_str("\n  EMBEDDED: cosigner and witnesses were on one host; no outside witness");
     }
+    text.push_str("\nrules checked when it was signed, all met:");
     for c in &receipt.decision {
-        text.push_str(&format!(
-            "\n  {:<26} {}: {} {}, {} {}",
-            c.code, c.what, c.actual, c.unit, c.bound, c.limit
-        ));
+        let show = |n: u64| match c.unit.as_str() {
+            "sat" => btc(bitcoin::Amount::from_sat(n)),
+            "millionths" => format!("{}.{:04} %", n / 10_000, n % 10_000),
+            "" => n.to_string(),
+            unit => format!("{n} {unit}"),
+        };
+        let (actual, limit) = (show(c.actual), show(c.limit));
+        text.push_str(&format!("\n  ok  {}: {actual} ({} {limit})", c.what, c.bound));
     }
     cx.say(
         &json!({

@@ -79,7 +79,14 @@ fn redirect(world: &World, psbt: &[u8]) -> Result<(Vec<u8>, String), Fail> {
     let mut changed = String::new();
     for output in &mut psbt.unsigned_tx.output {
         if output.script_pubkey == world.usual {
-            changed = format!("output script {:x} became {:x}", output.script_pubkey, world.thief);
+            let network = world.vault.genesis.network;
+            changed = format!(
+                "the output to {} (script {:x}) became one to {} (script {:x})",
+                network.show(&output.script_pubkey),
+                output.script_pubkey,
+                network.show(&world.thief),
+                world.thief
+            );
             output.script_pubkey = world.thief.clone();
         }
     }

@@ -147,7 +147,7 @@ pub const MEASURES: &[(&str, &str, &str, Standing, &str)] = &[
         "FSA policy draft 2026",
         "cold wallets alone are not enough",
         Tested,
-        "the table of section 3",
+        "the thief holds more and more",
     ),
     ("M34", "FSA policy draft 2026", "self-assessment", Organisational, ""),
     ("M35", "FSA policy draft 2026", "information sharing", NotCovered, ""),

@@ -209,8 +209,8 @@ pub fn run(cx: Context, args: &Args) -> Done {
     let mut world = world::World::start(args.node.as_deref())?;
     tell(
         cx,
-        "2. HONEST  the same script with a cosigner built in: a small program that signs last, and only what\n   \
-         people approved. It keeps a log that 4 outside witnesses hold it to. All run as processes of their own.",
+        "2. HONEST  the same script with a cosigner built in: a small program with a key that every payment\n   \
+         needs, which signs only what people approved. It keeps a log that 4 outside witnesses hold it to. All run as processes of their own.",
     );
     let (honest, receipt) = honest::day(&mut world, |step| {
         let state = if step.ok { "ok" } else { "FAILED" };
@@ -304,14 +304,15 @@ fn close(cx: Context, outcome: &Outcome) -> Done {
     let mean = outcome.honest.iter().map(|h| h.secs).fold(0.0, f64::max);
     let verify = match &outcome.receipt {
         Some(path) => {
-            format!("check it: countersign verify {path} --vault-id {}", outcome.vault_id)
+            let exe = std::env::args().next().unwrap_or_else(|| "countersign".to_owned());
+            format!("check it:\n   {exe} verify {path} --vault-id {}", outcome.vault_id)
         }
         None => "run with --out DIR for a receipt and the command that verifies it".to_owned(),
     };
     tell(
         cx,
         &format!(
-            "\n6. lost without: {}; with Countersign: {}; the longest honest step took {mean:.2} s of machine time; {verify}",
+            "\n6. lost without: {}; with Countersign: {}; the longest honest step took {mean:.2} s of machine time\n   {verify}",
             show::btc(bitcoin::Amount::from_sat(outcome.lost_sat)),
             show::btc(bitcoin::Amount::from_sat(outcome.taken_sat()))
         ),

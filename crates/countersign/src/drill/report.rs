@@ -14,6 +14,7 @@ pub fn esc(text: &str) -> String {
             '<' => "&lt;".to_owned(),
             '>' => "&gt;".to_owned(),
             '"' => "&quot;".to_owned(),
+            '`' => String::new(),
             c if c.is_control() => "?".to_owned(),
             c => c.to_string(),
         })
@@ -61,26 +62,26 @@ pub fn board(outcome: &Outcome) -> String {
             )
         });
         format!(
-            "<b>No.</b> The transaction that emptied DMM Bitcoin’s wallet is refused for {} reasons, and so was everything else that was tried.{}",
+            "<b>Yes.</b> Under the rules of this drill the transaction that emptied DMM Bitcoin’s wallet breaks {} rules and is refused, and so was everything else that was tried.{}",
             outcome.theft.codes().len(),
             esc(&rest)
         )
     } else {
-        "<b>Yes.</b> Something was signed for the thief: see below.".to_owned()
+        "<b>No.</b> Something was signed for the thief: see below.".to_owned()
     };
     format!(
-        "<section class=\"board\"><h1>Would it have happened to us?</h1><p class=\"answer\">{answer}</p>\
+        "<section class=\"board\"><h1>Would this have stopped the theft?</h1><p class=\"answer\">{answer}</p>\
          <div class=\"three\"><div><b class=\"bad\">{}</b>left DMM Bitcoin on 31 May 2024 in one transaction: 9 \
          coins, each with 2 of 3 signatures, {} of 18 valid{}</div>\
-         <div><b class=\"good\">{}</b>left the vault of this drill; {refused} of {} attacks refused, \
+         <div><b class=\"good\">{}</b>went to the thief from the vault of this drill; {refused} of {} attacks refused, \
          {signatures} signatures</div>\
          <div><b>{longest:.2} s</b>machine time of the longest honest step; people's own time is not counted</div></div>\
          <h3>Two addresses, the lower one the thieves'</h3>\
          <p class=\"pair\">{}{}<br>{}{}</p>\
          <p>People compare the first and the last characters, and here those agree. Nobody has to compare: the \
          policy refuses an address that is not on the list, and one that looks like a listed one.</p>\
-         <div class=\"words\"><p><b>cosigner</b> a small program with one key that every payment needs. It signs \
-         last, decides for itself, and keeps the log. <b>approver</b> a person with a passkey and a review machine \
+         <div class=\"words\"><p><b>cosigner</b> a small program with one key that every payment needs. It decides \
+         for itself, signs only what people approved, and keeps the log. <b>approver</b> a person with a passkey and a review machine \
          that decodes the very transaction; an approval is both signatures. <b>holder</b> who keeps a key of the \
          wallet itself. <b>quorum</b> the people whose approvals a payment needs. <b>witness</b> an outside party \
          that holds the log to one history and tells the time.</p>\
@@ -127,8 +128,8 @@ pub fn honest(outcome: &Outcome) -> String {
 
 pub fn attacks(outcome: &Outcome) -> String {
     let mut text = format!(
-        "<section><h2>The thief holds more and more</h2><p>Each row adds to the ones above it. Every attempt went \
-         to the real cosigner, a process of its own.</p>{}",
+        "<section><h2>The thief holds more and more</h2><p>Each row adds to the ones above it. Whoever is asked to sign is the \
+         real cosigner, a process of its own, or the thief's copy of it.</p>{}",
         super::picture::draw(outcome)
     );
     let rows: String = outcome

@@ -13,3 +13,4 @@ mod command;
 mod drill;
 mod governance;
 mod offline;
+mod walkthrough;

@@ -3,7 +3,8 @@
 
 use crate::approval::Approval;
 use crate::change::ChangeKind;
-use crate::code::{Class, Code, Violation};
+use crate::code::{Code, Violation};
+use crate::policy::Policy;
 use crate::state::State;
 use crate::verdict::Case;
 
@@ -47,13 +48,24 @@ pub fn check_approval(state: &State, approval: &Approval, out: &mut Vec<Violatio
     }
 }
 
-pub(super) fn check(case: &Case<'_>, out: &mut Vec<Violation>) {
-    let waits = case.state.pending().iter().any(|p| matches!(p.kind, ChangeKind::Policy(_)));
-    // A pending change explains a refusal; it does not hold what the present policy allows.
-    let refused =
-        out.iter().any(|v| v.code.class() != Class::Hold) || super::quorum::unmet(case).is_some();
-    if waits && refused && !out.iter().any(|v| v.code == Code::PolicyChangePending) {
-        let detail = "a policy change waits for its delay; until then the present policy holds";
+/// A pending policy explains a refusal that it would lift; it holds nothing that the present policy
+/// allows, and nothing that it would refuse as well.
+pub(super) fn pending(case: &Case<'_>, out: &mut Vec<Violation>) {
+    let policies = case.state.pending().iter().filter_map(|p| match &p.kind {
+        ChangeKind::Policy(policy) => Some(policy.as_ref().clone()),
+        _ => None,
+    });
+    let lifts = |policy: Policy| {
+        let rejected_by = case.rejected_by.clone();
+        let then = Case { policy, approvers: case.approvers.clone(), rejected_by, ..*case };
+        super::limits_and_quorum(&then).is_empty()
+    };
+    let mut policies = policies;
+    let refused = !super::limits_and_quorum(case).is_empty();
+    let said = out.iter().any(|v| v.code == Code::PolicyChangePending);
+    if refused && !said && policies.any(lifts) {
+        let detail =
+            "a policy that would allow it waits for its delay; until then the present one applies";
         out.push(Violation::new(Code::PolicyChangePending, detail));
     }
 }

@@ -47,7 +47,6 @@ const OTHERS: &[Rule] = &[
     script::check,
     frozen::check,
     succession::check,
-    governance::check,
 ];
 
 /// Codes that rules give, for `not_evaluated` where nothing could be judged.
@@ -85,6 +84,17 @@ pub fn run(case: &Case<'_>, out: &mut Vec<Violation>, missing: &mut Vec<Missing>
     }
     touched_by_tightening(case, from, out);
     quorum::check(case, out, missing);
+    governance::pending(case, out);
+}
+
+/// What limits and quorum find, for another policy for example.
+fn limits_and_quorum(case: &Case<'_>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for rule in LIMITS {
+        rule(case, &mut found);
+    }
+    quorum::check(case, &mut found, &mut Vec::new());
+    found
 }
 
 /// A limit that only a lowered number breaks: the policy is not the one approved under.

@@ -37,13 +37,6 @@ fn is_weak_key(case: &Case<'_>, person: &Person) -> bool {
     person.passkey.backup_eligible && top > Amount::ZERO && case.paid() > top
 }
 
-/// The first group that is short of people.
-pub(super) fn unmet(case: &Case<'_>) -> Option<Missing> {
-    let mut missing = Vec::new();
-    collect(case, &mut missing);
-    missing.into_iter().next()
-}
-
 fn collect(case: &Case<'_>, missing: &mut Vec<Missing>) {
     for quorum in case.policy.quorums.iter().filter(|q| applies(case, q)) {
         let people = counted(case, quorum);
