@@ -305,14 +305,14 @@ fn close(cx: Context, outcome: &Outcome) -> Done {
     let verify = match &outcome.receipt {
         Some(path) => {
             let exe = std::env::args().next().unwrap_or_else(|| "countersign".to_owned());
-            format!("check it:\n   {exe} verify {path} --vault-id {}", outcome.vault_id)
+            format!("check it: {exe} verify {path} --vault-id {}", outcome.vault_id)
         }
         None => "run with --out DIR for a receipt and the command that verifies it".to_owned(),
     };
     tell(
         cx,
         &format!(
-            "\n6. lost without: {}; with Countersign: {}; the longest honest step took {mean:.2} s of machine time\n   {verify}",
+            "\n6. lost without: {}; with Countersign: {}; the longest honest step took {mean:.2} s of machine time; {verify}",
             show::btc(bitcoin::Amount::from_sat(outcome.lost_sat)),
             show::btc(bitcoin::Amount::from_sat(outcome.taken_sat()))
         ),
