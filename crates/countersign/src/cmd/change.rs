@@ -89,9 +89,11 @@ pub fn policy(cx: Context, command: Policy) -> Done {
             let policy = super::vault::policy(Some(&file))?;
             let now = super::open(&args.vault)?.state.chain_policy().version;
             if policy.version <= now {
-                let detail =
-                    format!("{} is no new version: the present policy has {now}", policy.version);
-                return Err(Fail::malformed(file.display(), "version", detail));
+                show::tell(&format!(
+                    "{}: version {} is not above the present policy's {now}: people will confuse the two",
+                    file.display(),
+                    policy.version
+                ));
             }
             propose(cx, &args, ChangeKind::Policy(Box::new(policy)))
         }
@@ -145,7 +147,7 @@ pub fn unfreeze(cx: Context, args: &Collective) -> Done {
     let opened = super::open(&args.vault)?;
     let acts = opened.state.freezes();
     if acts.is_empty() {
-        let detail = "the vault is not frozen, as far as the log here tells";
+        let detail = "the vault is not frozen, as far as the log here tells; `log sync` brings it up to date";
         return Err(Fail::malformed(args.vault.display(), "", detail));
     }
     collective(cx, args, &opened, ChangeKind::Unfreeze { acts })
