@@ -9,4 +9,5 @@
 
 pub mod bench;
 pub mod node;
+pub mod schema;
 pub mod shared;

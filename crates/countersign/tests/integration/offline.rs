@@ -220,3 +220,39 @@ fn hostile_files_end_no_command_by_a_panic() {
     let (code, _) = desk.run("verify /dev/zero");
     assert_eq!(code, 2);
 }
+
+#[test]
+fn files_fit_their_schemas_and_examples_are_read() {
+    let desk = Desk::new();
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas");
+    let schema = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(format!("{docs}/{name}.json")).unwrap()).unwrap()
+    };
+    for name in ["review-key", "passkey", "request-key", "cosigner", "enrolment"] {
+        std::fs::copy(format!("{docs}/examples/{name}.json"), desk.path(name)).unwrap();
+    }
+    // The examples, read by the commands that take such files.
+    desk.ok("enrol --person alice --review-key review-key --passkey passkey --zone tokyo --out new.enrol");
+    desk.ok("witness init w --name w.invalid --out w.vkey");
+    desk.ok("witness trust w --log cosigner");
+    desk.ok(&format!("vault import {} v --network bitcoin", dmm_descriptor()));
+    desk.ok("request new --vault v --to 1B6rJ6ZKfZmkqMyBGe5KR27oWkEbQdNM7P=100000=x --max-fee-sat 1000 --expires 2099-01-01T00:00:00Z --key request-key --out i.json");
+    // And what commands write.
+    desk.ok("review-key new --out a.review");
+    desk.ok("holder-key new --network regtest --out a.holder");
+    desk.ok("passkey new --software --out a.passkey");
+    desk.ok("key new --out a.key");
+    desk.ok("cosigner keygen cos --out a.pub");
+    for (file, name) in [
+        ("a.review", "key"),
+        ("a.holder", "key"),
+        ("a.passkey", "key"),
+        ("a.key", "key"),
+        ("a.pub", "cosigner"),
+        ("new.enrol", "object"),
+        ("i.json", "intent"),
+    ] {
+        let value: Value = serde_json::from_str(&desk.text(file)).unwrap();
+        testkit::schema::fits(&schema(name), &value, file);
+    }
+}
