@@ -429,3 +429,91 @@ fn what_came_into_force_by_a_head_does_so_again_when_the_log_is_read() {
     bench.state();
     std::fs::remove_dir_all(backup).unwrap();
 }
+
+#[test]
+fn d27_a_removal_counts_though_the_change_before_it_is_not_shown() {
+    let mut bench = Bench::new();
+    let (backup, kept) = (bench.backup(), bench.status().size);
+    bench.tell_time();
+    let remove = |who: &str| ChangeKind::Roster {
+        add: vec![],
+        remove: vec![who.to_owned()],
+        add_requesters: vec![],
+        remove_requesters: vec![],
+    };
+    let mut entries = Vec::new();
+    for who in ["dave", "alice"] {
+        let state = bench.state();
+        let signers = [bench.person("bob"), bench.person("carol")];
+        let change = bench.trial.change(&state, remove(who), &signers).unwrap();
+        entries.push(bench.change(change).unwrap().entry);
+        bench.tell_time();
+        bench.pass_hours(24 * 10);
+        bench.tell_time();
+    }
+    let payment = bench.prepare(Kind::Pay, &[(bench.usual.clone(), 1_000_000)], &["bob", "carol"]);
+    bench.release(&payment).unwrap();
+    bench.head().unwrap();
+    let (old, second) = (bench.own_head(), bench.extract(entries[1]));
+    bench.go_back(&backup);
+    let signers = [bench.person("alice"), bench.person("bob")];
+    let succession =
+        Trial::succession(bench.core.vault(), old, kept, Vec::new(), &signers).unwrap();
+    assert!(matches!(bench.ask(Request::Succeed(Box::new(succession))), Response::Appended(_)));
+    bench.follow();
+    bench.tell_time();
+    let answer = bench.ask(Request::Recover(Box::new(second.clone())));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    // Shown again without the first it is nothing new.
+    let again = bench.ask(Request::Recover(Box::new(second)));
+    assert_eq!(codes(&again), [Code::StateRollback]);
+    bench.pass_hours(13);
+    bench.tell_time();
+    assert!(bench.core.state().succession_waits().is_some(), "alice's word does not count");
+    bench.restart();
+    bench.state();
+    std::fs::remove_dir_all(backup).unwrap();
+}
+
+#[test]
+fn a_witness_is_replaced_only_at_a_head_that_both_sets_cosign() {
+    let mut bench = Bench::new();
+    bench.tell_time();
+    let state = bench.state();
+    let key = ed25519_dalek::SigningKey::from_bytes(&[250; 32]);
+    let new = tlog::WitnessSigner::new("w9.invalid", key).unwrap();
+    let now = bench.core.vault().genesis.witness_policy.clone();
+    let replaced = bench.witnesses[3].signer.verifier().to_string();
+    let policy = now.replace(&replaced, &new.verifier().to_string());
+    let kind = |policy: String| ChangeKind::Witnesses { policy, hostile: 1 };
+    let signers = [bench.person("alice"), bench.person("bob")];
+    let change = bench.trial.change(&state, kind(policy.clone()), &signers).unwrap();
+    // Two at once are no such change.
+    let second = bench.witnesses[2].signer.verifier().to_string();
+    let other =
+        tlog::WitnessSigner::new("w8.invalid", ed25519_dalek::SigningKey::from_bytes(&[251; 32]));
+    let two = policy.replace(&second, &other.unwrap().verifier().to_string());
+    let two = bench.trial.change(&state, kind(two), &signers).unwrap();
+    assert_eq!(bench.change(two).unwrap_err(), [Code::WitnessQuorum]);
+    bench.change(change).unwrap();
+    let names = |bench: &Bench| {
+        let policy = bench.core.state().witnesses().unwrap();
+        policy.keys().iter().any(|key| key.name() == "w9.invalid")
+    };
+    bench.tell_time();
+    assert!(!names(&bench), "it waits its delay");
+    bench.pass_hours(24 * 5);
+    // Enough of the old with the one who leaves, too few of the new.
+    bench.witnesses[2].up = false;
+    bench.tell_time();
+    assert!(!names(&bench));
+    // Enough of both.
+    (bench.witnesses[2].up, bench.witnesses[3].up) = (true, false);
+    bench.tell_time();
+    assert!(names(&bench));
+    bench.tell_time();
+    let payment = bench.payment(10_000_000);
+    bench.release(&payment).unwrap();
+    bench.restart();
+    bench.state();
+}

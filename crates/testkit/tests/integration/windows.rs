@@ -98,7 +98,12 @@ fn d12_an_intent_is_abandoned_by_a_refresh_of_all_its_coins() {
     let alone = bench.refresh(&coins, &["alice"]);
     assert_eq!(bench.refused(&alone), [Code::QuorumNotMet, Code::ZoneMissing]);
     let refresh = bench.refresh(&coins, &["alice", "bob"]);
-    bench.release(&refresh).unwrap();
+    let signed = bench.release(&refresh).unwrap();
+    // Only what the refresh brings back is held; the abandoned transaction's change will never be.
+    let back: Amount = signed.unsigned_tx.output.iter().map(|o| o.value).sum();
+    let ledger = bench.core.state().ledger();
+    let held = ledger.unspent_change(&withdrawal::digest::Digest::ZERO, &Default::default());
+    assert_eq!(held, back);
     let bumped = bench.bump(&first.psbt, 30);
     let late = bench.ready(first.intent.clone(), bumped, &["alice", "bob"]);
     let refused = bench.refused(&late);
