@@ -411,6 +411,19 @@ fn d17_a_genesis_whose_witnesses_could_make_two_histories() {
 }
 
 #[test]
+fn a_genesis_that_fits_no_entry_binds_no_keys() {
+    let large = |g: &mut Genesis| {
+        g.allowlist = (0..1_500)
+            .map(|n| withdrawal::genesis::AllowedAddress {
+                script: payee(20_000 + n),
+                label: format!("payee {n}"),
+            })
+            .collect();
+    };
+    assert_eq!(changed(large), Err(Code::Malformed));
+}
+
+#[test]
 fn d18_without_any_mirror_it_stays_shut() {
     let mut bench = Bench::new();
     let backup = temp_dir("backup");

@@ -175,13 +175,17 @@ fn a_bad_cosignature_line_does_not_spoil_the_good_ones() {
             let number: usize =
                 url.chars().find(char::is_ascii_digit).unwrap().to_digit(10).unwrap() as usize;
             let line = self.1.cosign(&self.0[number], 1000).unwrap();
-            // Witness 1 answers with a line that does not verify.
+            let spoilt = |line: &[u8]| -> Vec<u8> {
+                line.iter().map(|b| if *b == b'A' { b'B' } else { *b }).collect()
+            };
             Ok((
                 200,
-                if number == 1 {
-                    line.iter().map(|b| if *b == b'A' { b'B' } else { *b }).collect()
-                } else {
-                    line
+                match number {
+                    // Its own good line, and a bad one in another's name.
+                    0 => [line, spoilt(&self.1.cosign(&self.0[2], 1000).unwrap())].concat(),
+                    // A line that does not verify.
+                    1 => spoilt(&line),
+                    _ => line,
                 },
             ))
         }

@@ -517,3 +517,23 @@ fn a_witness_is_replaced_only_at_a_head_that_both_sets_cosign() {
     bench.restart();
     bench.state();
 }
+
+#[test]
+fn d27_a_wrong_declaration_is_replaced_while_nobody_follows_it() {
+    let mut lost = lost();
+    let right = lost.old;
+    // It names a head behind the witnesses': their operators refuse it.
+    lost.old = TreeHead { size: right.size - 1, root: right.root };
+    assert!(matches!(succeed(&mut lost, &["bob", "carol"]), Response::Appended(_)));
+    lost.bench.reopen();
+    lost.old = right;
+    lost.backup_size = lost.bench.status().kept;
+    assert!(matches!(succeed(&mut lost, &["bob", "carol"]), Response::Appended(_)));
+    lost.bench.follow();
+    lost.bench.tell_time();
+    let recovered = lost.revocation.clone();
+    let answer = lost.bench.ask(Request::Recover(Box::new(recovered)));
+    assert!(matches!(answer, Response::Appended(_)), "{answer:?}");
+    lost.bench.restart();
+    lost.bench.state();
+}
