@@ -388,17 +388,27 @@ impl Bench {
 
     /// Builds a transaction for an intent.
     pub fn build(&mut self, intent: &[u8], fee_rate: u64) -> Vec<u8> {
-        let (state, intent) = (self.state(), Intent::parse(intent).unwrap());
+        let intent = Intent::parse(intent).unwrap();
+        self.plan(&[], fee_rate, |plan| plan.build(&intent).unwrap().serialize())
+    }
+
+    /// Plans with what the log says and a change address of its own.
+    fn plan<T>(
+        &mut self,
+        only: &[bitcoin::OutPoint],
+        fee_rate: u64,
+        make: impl FnOnce(&Plan<'_>) -> T,
+    ) -> T {
+        let state = self.state();
         self.next_change += 1;
-        let plan = Plan {
+        make(&Plan {
             script: &self.core.vault().script,
             coins: &self.coins,
             state: &state,
-            only: &[],
+            only,
             fee_rate,
             change_index: self.next_change,
-        };
-        plan.build(&intent).unwrap().serialize()
+        })
     }
 
     /// A refresh of exactly these coins.
@@ -411,32 +421,14 @@ impl Bench {
 
     /// Builds a transaction for an intent from exactly these coins.
     pub fn build_from(&mut self, intent: &[u8], coins: &[bitcoin::OutPoint]) -> Vec<u8> {
-        let state = self.state();
-        self.next_change += 1;
-        let plan = Plan {
-            script: &self.core.vault().script,
-            coins: &self.coins,
-            state: &state,
-            only: coins,
-            fee_rate: 5,
-            change_index: self.next_change,
-        };
-        plan.build(&Intent::parse(intent).unwrap()).unwrap().serialize()
+        let intent = Intent::parse(intent).unwrap();
+        self.plan(coins, 5, |plan| plan.build(&intent).unwrap().serialize())
     }
 
     /// A version with a higher fee.
     pub fn bump(&mut self, psbt: &[u8], fee_rate: u64) -> Vec<u8> {
-        let state = self.state();
-        self.next_change += 1;
-        let plan = Plan {
-            script: &self.core.vault().script,
-            coins: &self.coins,
-            state: &state,
-            only: &[],
-            fee_rate,
-            change_index: self.next_change,
-        };
-        plan.bump(&Psbt::deserialize(psbt).unwrap()).unwrap().serialize()
+        let psbt = Psbt::deserialize(psbt).unwrap();
+        self.plan(&[], fee_rate, |plan| plan.bump(&psbt).unwrap().serialize())
     }
 
     /// The spend digest of a PSBT for an intent, where it is proven.
