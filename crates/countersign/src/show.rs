@@ -83,6 +83,14 @@ pub fn verdict(verdict: &Verdict, summary: Value) -> Value {
     })
 }
 
+/// Says a refusal of the cosigner, as text and as JSON.
+pub fn refused(refusal: &withdrawal::refusal::SignedRefusal) -> (Value, String) {
+    let violations = &refusal.refusal.violations;
+    let json: Vec<Value> = violations.iter().map(violation).collect();
+    let text = format!("refused by the cosigner\n{}", violations_text(violations));
+    (json!({"verdict": "deny", "violations": json}), text)
+}
+
 /// A verdict for people.
 pub fn verdict_text(v: &Verdict) -> String {
     let mut text = format!("verdict: {}\n", v.outcome().name());

@@ -314,13 +314,8 @@ fn apply(cx: Context, path: &Path, vault: &Path, socket: Option<&Path>) -> Done 
             Ok(())
         }
         Err(refusal) => {
-            let violations: Vec<_> =
-                refusal.refusal.violations.iter().map(show::violation).collect();
-            let text = format!(
-                "refused by the cosigner\n{}",
-                show::violations_text(&refusal.refusal.violations)
-            );
-            cx.say(&json!({"verdict": "deny", "violations": violations}), &text);
+            let (json, text) = show::refused(&refusal);
+            cx.say(&json, &text);
             Err(Fail::Said)
         }
     }

@@ -64,7 +64,7 @@ pub fn run(cx: Context, args: &Verify) -> Done {
     if verified.vault.genesis.embedded {
         text.push_str("\n  EMBEDDED: cosigner and witnesses were on one host; no outside witness");
     }
-    text.push_str("\nrules checked when it was signed, all met:");
+    text.push_str("\nwhat the rules compared when it was signed (ok: checked here; told: by whoever made the receipt)");
     for c in &receipt.decision {
         let show = |n: u64| match c.unit.as_str() {
             "sat" => btc(bitcoin::Amount::from_sat(n)),
@@ -73,7 +73,8 @@ pub fn run(cx: Context, args: &Verify) -> Done {
             unit => format!("{n} {unit}"),
         };
         let (actual, limit) = (show(c.actual), show(c.limit));
-        text.push_str(&format!("\n  ok  {}: {actual} ({} {limit})", c.what, c.bound));
+        let mark = if c.is_shown() { "ok" } else { "told" };
+        text.push_str(&format!("\n  {mark:<4}  {}: {actual} ({} {limit})", c.what, c.bound));
     }
     cx.say(
         &json!({

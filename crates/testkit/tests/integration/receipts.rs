@@ -52,6 +52,9 @@ fn a_receipt_tells_what_was_decided_and_nothing_else() {
     other.approvals =
         bob.approvals.iter().map(|a| String::from_utf8(a.to_json()).unwrap()).collect();
     other.verify().unwrap_err();
+    let mut other = receipt.clone();
+    other.decision.clear();
+    other.verify().unwrap_err();
     // A trace that tells of a limit that was broken, or of another fee.
     let changes: [fn(&mut Compared); 2] = [|c| c.limit = 0, |c| c.actual = 1];
     for change in changes {
