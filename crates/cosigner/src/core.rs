@@ -423,7 +423,16 @@ impl Core {
         Response::Refused(Box::new(signed))
     }
 
-    pub(crate) fn refusal(
+    /// Refuses somebody's object. Unless one of the roster is `known` to have signed it, it leaves nothing
+    /// behind, not even a refusal in the list, which would drop others'.
+    pub(crate) fn refuse_object(&self, violation: Violation, known: bool) -> Response {
+        if known {
+            return self.refuse(None, None, vec![violation]);
+        }
+        Response::Refused(Box::new(self.refusal(None, None, vec![violation])))
+    }
+
+    fn refusal(
         &self,
         intent: Option<Digest>,
         spend: Option<Digest>,
@@ -459,7 +468,8 @@ impl Core {
             return Ok(Response::Appended(Appended { entry, head: self.note() }));
         }
         if let Err(violation) = self.state.judge_change(&change) {
-            return Ok(self.refuse(None, None, vec![violation]));
+            let known = self.state.is_signed_by_any(&change);
+            return Ok(self.refuse_object(violation, known));
         }
         self.append(vec![Body::Change(Box::new(change))]).map(Response::Appended)
     }
@@ -470,13 +480,9 @@ impl Core {
             return Err(CoreError::Malformed("act is over 16 KiB".to_owned()));
         }
         if let Err(violation) = self.state.judge_act(&act) {
-            // A stranger's bytes leave nothing behind, not even a refusal in the list.
-            let stranger = matches!(violation.code, Code::NotEntitled | Code::DigestMismatch);
-            let refusal = self.refusal(None, None, vec![violation]);
-            if !stranger {
-                let _ = self.store.keep(&refusal);
-            }
-            return Ok(Response::Refused(Box::new(refusal)));
+            // The signature is what an act is judged by first.
+            let known = !matches!(violation.code, Code::NotEntitled | Code::DigestMismatch);
+            return Ok(self.refuse_object(violation, known));
         }
         let digest = act.act.digest();
         let known = self.state.acts().iter().find(|a| a.digest == digest).map(|a| a.entry);

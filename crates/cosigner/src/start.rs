@@ -127,9 +127,7 @@ impl Core {
     /// Takes an entry of the log before a succession, from anyone: it proves itself.
     pub(crate) fn recover(&mut self, recovered: Recovered) -> Result<Response, CoreError> {
         if let Err(violation) = self.state.judge_recovered(&recovered) {
-            // Like a stranger's act, it leaves nothing behind.
-            let refusal = self.refusal(None, None, vec![violation]);
-            return Ok(Response::Refused(Box::new(refusal)));
+            return Ok(self.refuse_object(violation, false));
         }
         if self.phase == Phase::Shut {
             self.begin()?;

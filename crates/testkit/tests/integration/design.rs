@@ -647,7 +647,23 @@ fn d19_malformed_and_foreign_objects_cost_nothing() {
         assert_eq!(bench.act(act.sign(&stranger)).unwrap_err(), [Code::DigestMismatch]);
     }
     assert_eq!(bench.status().size, size, "not one entry");
-    assert!(bench.core.refusals().unwrap().len() <= 1000);
+    // Nor does an unsigned change, or an entry of a log that there never was; a signed one is kept.
+    let state = bench.state();
+    let floor = || ChangeKind::Floor { amount: bitcoin::Amount::ONE_BTC };
+    let unsigned = bench.trial.change(&state, floor(), &[]).unwrap();
+    assert_eq!(bench.change(unsigned).unwrap_err(), [Code::QuorumNotMet]);
+    let recovered = withdrawal::succession::Recovered {
+        entry: 0,
+        bytes: Vec::new(),
+        proof: Vec::new(),
+        head: Vec::new(),
+    };
+    let answer = bench.ask(Request::Recover(Box::new(recovered)));
+    assert_eq!(codes(&answer), [Code::StateRollback]);
+    assert!(bench.core.refusals().unwrap().is_empty(), "strangers leave nothing behind");
+    let one = bench.trial.change(&state, floor(), &[bench.person("alice")]).unwrap();
+    assert_eq!(bench.change(one).unwrap_err(), [Code::QuorumNotMet]);
+    assert_eq!(bench.core.refusals().unwrap().len(), 1);
     // Acts still get through.
     let freeze = bench.act_of("alice", ActKind::Freeze);
     bench.act(freeze).unwrap();

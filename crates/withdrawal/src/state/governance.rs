@@ -25,6 +25,11 @@ impl State {
 
     /// Whether a change may be taken: its content is sound and a governance quorum signed it.
     pub fn judge_change(&self, signed: &SignedChange) -> Result<(), Violation> {
+        if self.now().is_none() {
+            let detail =
+                "no time was accepted yet, so that nobody can tell whether the change ran out";
+            return Err(refuse(Code::ClockUntrusted, detail));
+        }
         self.judge_proposal(&signed.change)?;
         self.judge_signed(signed)
     }
@@ -215,6 +220,17 @@ impl State {
             next.requesters.extend(add_requesters.iter().cloned());
         }
         next
+    }
+
+    /// Whether anyone of the roster signed a change with both keys.
+    pub fn is_signed_by_any(&self, signed: &SignedChange) -> bool {
+        let (digest, review) = (signed.change.digest(), signed.change.review_digest());
+        signed.signatures.iter().take(crate::person::PERSONS_MAX).any(|signature| {
+            self.roster.person(&signature.person).is_some_and(|person| {
+                person.review_key.verifies(&review.0, &signature.review)
+                    && signature.assertion.verify(&person.passkey, &digest).is_ok()
+            })
+        })
     }
 
     /// Both signatures of each of enough distinct, aged, active people of no vendor.
