@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs. `docs/cli.md` walks through it once from `vault new` to `verify`.
 
 mod governance;
+mod tracing;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ pub use governance::{
     Act, ActOn, Allowlist, Change, Collective, Policy, Propose, RaiseFee, Roster, Signing,
     Succession, Undo,
 };
+pub use tracing::{Classify, Cluster, CoinJoin, Graph, GraphBuild, GraphShow};
 
 const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \
 3 refused, held, not in force, not verified or not anchored.\ndocs/cli.md walks through one withdrawal.";
@@ -110,6 +112,15 @@ pub enum Command {
     Succession(Succession),
     /// Verify a receipt, offline
     Verify(Verify),
+    /// The whole chain as a graph on this machine
+    #[command(subcommand)]
+    Graph(Graph),
+    /// Addresses that are one wallet, and why
+    #[command(subcommand)]
+    Cluster(Cluster),
+    /// Transactions that mix
+    #[command(subcommand)]
+    Coinjoin(CoinJoin),
 }
 
 #[derive(Args)]

@@ -34,6 +34,8 @@ pub enum Fail {
     },
     /// Exit 3.
     Refused(Code, String),
+    /// Exit 3: a graph or a case folder is not what was written.
+    Damaged(String),
     /// Exit 3; everything was said already.
     Said,
 }
@@ -69,7 +71,7 @@ impl Fail {
         match self {
             Self::Failed(_) => Exit::Failed,
             Self::Malformed { .. } => Exit::Malformed,
-            Self::Refused(..) | Self::Said => Exit::Refused,
+            Self::Refused(..) | Self::Damaged(_) | Self::Said => Exit::Refused,
         }
     }
 
@@ -78,6 +80,7 @@ impl Fail {
         let (code, file, at, detail) = match self {
             Self::Said => return,
             Self::Failed(detail) => ("FAILED", "", "", detail.as_str()),
+            Self::Damaged(detail) => ("DAMAGED", "", "", detail.as_str()),
             Self::Malformed { file, at, detail } => {
                 ("MALFORMED", file.as_str(), at.as_str(), detail.as_str())
             }
@@ -123,6 +126,38 @@ impl From<cosigner::CoreError> for Fail {
             cosigner::CoreError::Malformed(detail) => Self::malformed("input", "", detail),
             cosigner::CoreError::Refused(code, detail) => Self::Refused(code, detail),
             other => Self::failed(other),
+        }
+    }
+}
+
+impl From<chaingraph::OpenError> for Fail {
+    fn from(error: chaingraph::OpenError) -> Self {
+        use chaingraph::OpenError::{Busy, Damaged, Format, Io, Missing, Unfinished};
+        match &error {
+            Damaged { .. } => Self::Damaged(error.to_string()),
+            Missing { path } => Self::malformed(path.display(), "", "is no graph: `graph build` makes one"),
+            Format { path, .. } => Self::malformed(path.display(), "", &error),
+            Busy { .. } | Io { .. } | Unfinished { .. } => Self::failed(error),
+        }
+    }
+}
+
+impl From<chaingraph::BuildError> for Fail {
+    fn from(error: chaingraph::BuildError) -> Self {
+        use chaingraph::BuildError::{BadBlock, Damaged, Io, Locked, MixedNetworks, NoBlocks, NotAGraph};
+        match error {
+            BadBlock { path, offset, reason } => {
+                Self::malformed(path.display(), format!("byte {offset}"), reason)
+            }
+            MixedNetworks { ref path, offset, .. } => {
+                Self::malformed(path.display(), format!("byte {offset}"), &error)
+            }
+            NoBlocks { ref path } => Self::malformed(path.display(), "", &error),
+            Io { ref path, ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Self::malformed(path.display(), "", "no such file or folder")
+            }
+            Damaged(error) => error.into(),
+            Io { .. } | Locked { .. } | NotAGraph { .. } => Self::failed(error),
         }
     }
 }

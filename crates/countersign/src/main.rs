@@ -7,6 +7,7 @@ mod fail;
 mod files;
 mod net;
 mod show;
+mod tracing;
 
 use std::process::ExitCode;
 

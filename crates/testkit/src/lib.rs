@@ -8,6 +8,7 @@
 )]
 
 pub mod bench;
+pub mod chaingen;
 pub mod node;
 pub mod schema;
 pub mod shared;

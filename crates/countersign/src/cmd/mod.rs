@@ -89,6 +89,9 @@ pub fn run(cli: Cli) -> Done {
         Command::Witness(command) => witness::run(cx, command),
         Command::Log(command) => log::run(cx, command),
         Command::Verify(args) => verify::run(cx, &args),
+        Command::Graph(command) => crate::tracing::graph::run(cx, command),
+        Command::Cluster(command) => crate::tracing::cluster::run(cx, command),
+        Command::Coinjoin(command) => crate::tracing::coinjoin::run(&command),
     }
 }
 

@@ -1,0 +1,190 @@
+//! Where a build begins: at nothing, after a seal, or further back, when blocks that are in the graph lost.
+
+use std::path::Path;
+
+use hashbrown::HashMap;
+
+use super::link::{Coins, TxidHash, Unspent};
+use crate::bits;
+use crate::columns::{Column, open_rw};
+use crate::error::{BuildError, Notice, OpenError};
+use crate::header;
+use crate::manifest::{Counts, Manifest};
+use crate::map::{GrowingMap, Map};
+use crate::num::index;
+use crate::order::Chain;
+use crate::row::{BlockRow, NONE};
+
+/// A place in the chain to begin at.
+pub struct Start {
+    /// What is sealed and stays.
+    pub manifest: Manifest,
+    /// Coins that are unspent there.
+    pub coins: Coins,
+}
+
+impl Start {
+    /// Whether nothing is left to do.
+    pub fn is_done(&self, chain: &Chain) -> bool {
+        self.manifest.finished && self.manifest.counts.blocks == chain.links.len() as u64
+    }
+}
+
+/// Finds how much of the graph in `dir` is the beginning of the chain, cuts off the rest, and reads the unspent coins.
+pub fn start(
+    dir: &Path,
+    fresh: Manifest,
+    chain: &Chain,
+    notices: &mut Vec<Notice>,
+) -> Result<Start, BuildError> {
+    let coins = HashMap::with_hasher(TxidHash(fresh.hash_key[0]));
+    let old = match Manifest::read(dir) {
+        Ok(old) => old,
+        Err(OpenError::Missing { .. }) => {
+            fresh.write(dir).map_err(BuildError::io(dir, "writing the manifest"))?;
+            return Ok(Start { manifest: fresh, coins });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if old.network != fresh.network {
+        return Err(BuildError::MixedNetworks {
+            path: dir.to_owned(),
+            offset: 0,
+            first: name_of(&old.network),
+            second: name_of(&fresh.network),
+        });
+    }
+    check_lengths(dir, &old)?;
+    let blocks = std::fs::read(Column::Blocks.path(dir))
+        .map_err(BuildError::io(dir, "reading the blocks of the graph"))?;
+    let common = common_blocks(&blocks, &old, chain);
+    let done = common == old.counts.blocks;
+    if done && old.finished && common == chain.links.len() as u64 {
+        return Ok(Start { manifest: old, coins });
+    }
+    if common < old.counts.blocks {
+        let lost = u32::try_from(old.counts.blocks - common).unwrap_or(u32::MAX);
+        notices.push(Notice::RolledBack(lost));
+    } else if !old.finished && common > 0 {
+        notices.push(Notice::Resumed(u32::try_from(common).unwrap_or(u32::MAX)));
+    }
+    let counts = if common == old.counts.blocks {
+        old.counts
+    } else {
+        BlockRow::read(&blocks, index(common)).map(|row| row.before).unwrap_or_default()
+    };
+    let tip = common.checked_sub(1).and_then(|last| BlockRow::read(&blocks, index(last)));
+    let skipped = merged(old.skipped, fresh.skipped);
+    let manifest = Manifest {
+        counts,
+        tip: tip.map(|row| header::show(&row.hash)).unwrap_or_default(),
+        complete: fresh.complete && skipped.is_empty(),
+        skipped,
+        ..fresh
+    };
+    // From here on the old end is given up: a crash leaves a graph that is not finished, and says so.
+    manifest.write(dir).map_err(BuildError::io(dir, "writing the manifest"))?;
+    scrub(dir, &counts).map_err(BuildError::io(dir, "cutting back"))?;
+    let coins = unspent(dir, &counts, coins)?;
+    Ok(Start { manifest, coins })
+}
+
+fn name_of(network: &str) -> &'static str {
+    crate::network::Network::named(network).map_or("another network", |n| n.name)
+}
+
+fn merged(mut old: Vec<crate::manifest::Skipped>, new: Vec<crate::manifest::Skipped>) -> Vec<crate::manifest::Skipped> {
+    for skipped in new {
+        if !old.contains(&skipped) {
+            old.push(skipped);
+        }
+    }
+    old
+}
+
+/// Sealed rows are on disk: a shorter file is damage, not something to fill with zeros.
+fn check_lengths(dir: &Path, manifest: &Manifest) -> Result<(), OpenError> {
+    for column in Column::ALL {
+        if column.is_made_last() || manifest.counts.blocks == 0 {
+            continue;
+        }
+        let path = column.path(dir);
+        let found = std::fs::metadata(&path).map_err(OpenError::io(&path))?.len();
+        let sealed = column.len_at(&manifest.counts);
+        if found < sealed {
+            let reason = format!("it has {found} bytes, {sealed} were sealed");
+            return Err(OpenError::damaged(&path, reason));
+        }
+    }
+    Ok(())
+}
+
+/// How many blocks of the graph are the first of the chain, pieces and heights included.
+fn common_blocks(blocks: &[u8], old: &Manifest, chain: &Chain) -> u64 {
+    let same = chain.links.iter().enumerate().take(index(old.counts.blocks)).take_while(
+        |(at, link)| {
+            BlockRow::read(blocks, *at).is_some_and(|row| {
+                row.hash == link.found.header.hash
+                    && row.height == link.height
+                    && (row.starts_piece == link.starts_piece || row.starts_piece)
+            })
+        },
+    );
+    same.count() as u64
+}
+
+/// Spenders that are cut off spend nothing.
+fn scrub(dir: &Path, counts: &Counts) -> std::io::Result<()> {
+    if counts.blocks == 0 {
+        return Ok(());
+    }
+    let len = Column::Spender.len_at(counts);
+    let file = open_rw(&Column::Spender.path(dir))?;
+    file.set_len(len)?;
+    let mut map = GrowingMap::open(file, len)?;
+    for cell in map.bytes_mut().chunks_exact_mut(4) {
+        let by = cell.first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
+        if u64::from(by) >= counts.txs {
+            cell.fill(0);
+        }
+    }
+    map.finish()
+}
+
+/// Reads which coins are unspent at the seal.
+fn unspent(dir: &Path, counts: &Counts, mut coins: Coins) -> Result<Coins, OpenError> {
+    if counts.blocks == 0 {
+        return Ok(coins);
+    }
+    let map = |column: Column| -> Result<Map, OpenError> {
+        let path = column.path(dir);
+        let file = std::fs::File::open(&path).map_err(OpenError::io(&path))?;
+        Map::open(&file, column.len_at(counts)).map_err(OpenError::io(&path))
+    };
+    let (lines, txids) = (map(Column::OutRuns)?, map(Column::Txid)?);
+    let (spenders, scripts) = (map(Column::Spender)?, map(Column::Script)?);
+    let mut lines: Vec<u64> = bytemuck::try_cast_slice(&lines).unwrap_or_default().to_vec();
+    bits::cut(&mut lines, counts.outputs);
+    let samples = bits::View::samples(&lines, counts.txs);
+    let spenders: &[u32] = bytemuck::try_cast_slice(&spenders).unwrap_or_default();
+    let scripts: &[u32] = bytemuck::try_cast_slice(&scripts).unwrap_or_default();
+    let view = bits::View::new(&lines, counts.outputs, counts.txs, &samples);
+    let Some(view) = view.filter(bits::View::is_sound) else {
+        return Err(OpenError::damaged(&Column::OutRuns.path(dir), "its counts are wrong"));
+    };
+    for (run, txid) in (0..counts.txs).zip(txids.chunks_exact(32)) {
+        let outputs = view.range(run);
+        let left = (index(outputs.start)..index(outputs.end))
+            .filter(|at| spenders.get(*at) == Some(&0) && scripts.get(*at) != Some(&NONE))
+            .count();
+        if left > 0 {
+            let coin = Unspent {
+                first: outputs.start,
+                outputs: u32::try_from(outputs.end - outputs.start).unwrap_or(u32::MAX),
+                left: u32::try_from(left).unwrap_or(u32::MAX),
+            };
+            coins.insert(txid.first_chunk().copied().unwrap_or_default(), coin);
+        }
+    }
+    Ok(coins)
+}

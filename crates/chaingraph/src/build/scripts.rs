@@ -1,0 +1,204 @@
+//! Scripts get their numbers, by first appearance; and everything else that has bytes of its own is kept.
+
+use std::io;
+use std::path::Path;
+
+use hashbrown::HashTable;
+
+use super::Work;
+use crate::columns::{Appender, Column, SCRIPTS_AN_OFFSET, open_rw, u40};
+use crate::graph::read_script;
+use crate::header::Header;
+use crate::manifest::Counts;
+use crate::map::GrowingMap;
+use crate::num::ScriptNum;
+use crate::row::{BlockRow, External, NONE};
+use crate::script::{HashKey, Packed};
+
+/// The stage after linking; it owns the columns of scripts, data and blocks.
+pub struct Scripter {
+    table: HashTable<u32>,
+    key: HashKey,
+    bytes: GrowingMap,
+    offsets: GrowingMap,
+    script: Appender,
+    data_index: Appender,
+    data_bytes: Appender,
+    external: Appender,
+    reveals: Appender,
+    blocks: Appender,
+    /// Rows so far of what this stage counts; the rest comes with each block.
+    pub counts: Counts,
+    packed: Vec<u8>,
+}
+
+impl Scripter {
+    /// Opens the columns at `counts`, to which they are cut, with room for `expected` scripts.
+    pub fn open(dir: &Path, counts: Counts, key: HashKey, expected: usize) -> io::Result<Self> {
+        let appender = |column: Column| Appender::open(&column.path(dir), column.len_at(&counts));
+        let growing = |column: Column| {
+            let file = open_rw(&column.path(dir))?;
+            file.set_len(column.len_at(&counts))?;
+            GrowingMap::open(file, column.len_at(&counts))
+        };
+        let mut scripter = Self {
+            table: HashTable::with_capacity(expected),
+            key,
+            bytes: growing(Column::ScriptBytes)?,
+            offsets: growing(Column::ScriptOffsets)?,
+            script: appender(Column::Script)?,
+            data_index: appender(Column::DataIndex)?,
+            data_bytes: appender(Column::DataBytes)?,
+            external: appender(Column::External)?,
+            reveals: appender(Column::Reveals)?,
+            blocks: appender(Column::Blocks)?,
+            counts,
+            packed: Vec::new(),
+        };
+        scripter.fill_table();
+        Ok(scripter)
+    }
+
+    /// After a stop: all scripts so far, in order.
+    fn fill_table(&mut self) {
+        let Self { table, key, bytes, counts, .. } = self;
+        let mut rest = bytes.bytes();
+        let mut hashes = Vec::new();
+        let mut number = 0_u32;
+        while u64::from(number) < counts.scripts {
+            let Some((packed, after)) = Packed::read(rest) else { break };
+            let hash = packed.hash(*key);
+            hashes.push(hash);
+            table.insert_unique(hash, number, |n| hashes.get(*n as usize).copied().unwrap_or(0));
+            rest = after;
+            number += 1;
+        }
+    }
+
+    /// Appends a block's rows.
+    pub fn block(&mut self, work: &Work) -> io::Result<()> {
+        let before = Counts {
+            blocks: work.before.blocks,
+            txs: work.before.txs,
+            outputs: work.before.outputs,
+            inputs: work.before.inputs,
+            wide: work.before.wide,
+            externals: work.before.externals,
+            ..self.counts
+        };
+        for coin in &work.externals {
+            let script = match coin.script.as_deref().and_then(Packed::of) {
+                Some(packed) => Some(self.number(packed, packed.hash(self.key))?),
+                None => None,
+            };
+            let row = External {
+                txid: coin.txid,
+                vout: coin.vout,
+                value_sat: coin.value_sat,
+                script: script.map(ScriptNum),
+            };
+            self.external.push(&row.encode())?;
+        }
+        self.outputs(work)?;
+        self.keep_reveals(work)?;
+        if let Some(header) = work.parsed.header {
+            self.blocks.push(&Self::row(work, &header, before).encode())?;
+        }
+        Ok(())
+    }
+
+    fn row(work: &Work, header: &Header, before: Counts) -> BlockRow {
+        BlockRow {
+            hash: header.hash,
+            height: work.height,
+            time: header.time,
+            bits: header.bits,
+            starts_piece: work.starts_piece,
+            before,
+            len: u32::try_from(work.parsed.bytes.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn outputs(&mut self, work: &Work) -> io::Result<()> {
+        for (at, output) in work.parsed.outputs.iter().enumerate() {
+            let number = match work.parsed.packed(output) {
+                Some(packed) => self.number(packed, output.hash)?,
+                None => {
+                    let script = work.parsed.payload(output);
+                    self.data_index.push(&u40(work.before.outputs + at as u64))?;
+                    self.data_index.push(&u40(self.counts.data_bytes))?;
+                    self.data_bytes.push(script)?;
+                    self.counts.datas += 1;
+                    self.counts.data_bytes += script.len() as u64;
+                    NONE
+                }
+            };
+            self.script.push(&number.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Rows of reveals: input number in 40 bits, length in 16, the witness script.
+    fn keep_reveals(&mut self, work: &Work) -> io::Result<()> {
+        for (input, range) in &work.parsed.reveals {
+            let script = work.parsed.bytes.get(range.clone()).unwrap_or_default();
+            let Ok(len) = u16::try_from(script.len()) else { continue }; // none of ours is so long
+            self.reveals.push(&u40(work.before.inputs + u64::from(*input)))?;
+            self.reveals.push(&len.to_le_bytes())?;
+            self.reveals.push(script)?;
+            self.counts.reveal_bytes += 7 + u64::from(len);
+        }
+        Ok(())
+    }
+
+    /// The number of a script, which it gets here if it is new.
+    fn number(&mut self, packed: Packed<'_>, hash: u64) -> io::Result<u32> {
+        let Self { table, bytes, offsets, key, .. } = self;
+        let same = |n: &u32| read_script(bytes.bytes(), offsets.bytes(), *n) == Some(packed);
+        if let Some(number) = table.find(hash, same) {
+            return Ok(*number);
+        }
+        let number = u32::try_from(self.counts.scripts)
+            .ok()
+            .filter(|n| *n < NONE)
+            .ok_or_else(|| io::Error::other("more scripts than the format can number"))?;
+        let rehash = |n: &u32| {
+            read_script(bytes.bytes(), offsets.bytes(), *n).map_or(0, |packed| packed.hash(*key))
+        };
+        table.insert_unique(hash, number, rehash);
+        if u64::from(number).is_multiple_of(SCRIPTS_AN_OFFSET) {
+            self.offsets.push(&u40(self.counts.script_bytes))?;
+        }
+        self.packed.clear();
+        packed.write(&mut self.packed);
+        self.bytes.push(&self.packed)?;
+        self.counts.script_bytes += self.packed.len() as u64;
+        self.counts.scripts += 1;
+        Ok(number)
+    }
+
+    /// Brings every row to disk.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.bytes.sync()?;
+        self.offsets.sync()?;
+        for file in [
+            &mut self.script,
+            &mut self.data_index,
+            &mut self.data_bytes,
+            &mut self.external,
+            &mut self.reveals,
+            &mut self.blocks,
+        ] {
+            file.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Brings every row to disk and cuts the files to their rows.
+    pub fn finish(mut self) -> io::Result<Counts> {
+        self.sync()?;
+        self.bytes.finish()?;
+        self.offsets.finish()?;
+        Ok(self.counts)
+    }
+}

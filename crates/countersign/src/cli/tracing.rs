@@ -1,0 +1,96 @@
+//! Arguments of the tracing commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Subcommand)]
+pub enum Graph {
+    /// Build a graph from block files, or go on with one: blocks that came are added, blocks that lost are taken out
+    Build(GraphBuild),
+    /// Counts, bytes by column and by output, and what a whole chain would take
+    Info {
+        /// The graph's directory
+        graph: PathBuf,
+    },
+    /// Check every byte against its checksum and every row against the others; damage is exit 3
+    Verify {
+        /// The graph's directory
+        graph: PathBuf,
+    },
+    /// Show one thing, whole: a transaction, an address, an output, a block
+    Show(GraphShow),
+}
+
+#[derive(Args)]
+pub struct GraphBuild {
+    /// A node's `blocks/` (its XOR key is honoured), a file of blocks in that framing, or a folder of raw
+    /// blocks, one a file. A window that starts in mid-chain or has holes is taken as it is
+    #[arg(long)]
+    pub blocks: PathBuf,
+    /// Directory of the graph; a build that was stopped goes on there
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Leave out blocks above this height
+    #[arg(long)]
+    pub until: Option<u32>,
+    /// Leave out bytes that are no good block, and list each as a hole; else the first one stops the build
+    #[arg(long)]
+    pub skip_bad: bool,
+}
+
+#[derive(Args)]
+pub struct GraphShow {
+    /// A txid, an address, an outpoint (TXID:N), or a height
+    pub what: String,
+    /// The graph's directory
+    #[arg(long)]
+    pub graph: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum Cluster {
+    /// The cluster of an address: scripts that were spent together, mixes left out
+    Show(ClusterShow),
+    /// The transactions that joined two addresses
+    Why(ClusterWhy),
+}
+
+#[derive(Args)]
+pub struct ClusterShow {
+    /// An address
+    pub address: String,
+    /// The graph's directory
+    #[arg(long)]
+    pub graph: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ClusterWhy {
+    /// An address
+    pub a: String,
+    /// Another
+    pub b: String,
+    /// The graph's directory
+    #[arg(long)]
+    pub graph: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum CoinJoin {
+    /// Judge transactions; prints JSON lines, one a transaction, in chain order
+    Classify(Classify),
+}
+
+#[derive(Args)]
+pub struct Classify {
+    /// All transactions of a graph
+    #[arg(long, required_unless_present = "txs")]
+    pub graph: Option<PathBuf>,
+    /// A file of Esplora-form transactions, JSON lines, plain or gzip
+    #[arg(long, conflicts_with = "graph")]
+    pub txs: Option<PathBuf>,
+    /// Leave out class `none`
+    #[arg(long)]
+    pub found: bool,
+}

@@ -1,0 +1,240 @@
+//! Base clusters: scripts that were spent together are one owner's (Nakamoto 2008, section 10; Meiklejohn 2013), but
+//! not where people mix. Union-find by size over script numbers; the forest of unions is kept as it grew, with the
+//! transaction of each union, so that *why* has an answer.
+
+use chaingraph::columns::Column;
+use chaingraph::{Clusters, Graph, Prevout, ScriptNum, TxNum};
+
+use crate::join::{OUTPUTS_THAT_JOIN, apart};
+use crate::view::{TxView, Viewer};
+
+/// Stands for no transaction: roots were not joined to anything.
+pub const NO_TX: u32 = u32::MAX;
+
+/// Joins the scripts of a graph. `progress` is told transactions done and in all.
+#[must_use]
+pub fn build(graph: &Graph, progress: &mut dyn FnMut(u64, u64)) -> Clusters {
+    let mut forest = Forest::new(usize::try_from(graph.counts().scripts).unwrap_or(0));
+    let viewer = Viewer::new(graph);
+    let (mut view, mut scripts) = (TxView::default(), Vec::new());
+    let total = graph.counts().txs;
+    let mut blocks = graph.blocks().peekable();
+    let mut time = 0;
+    for tx in graph.txs() {
+        while let Some(row) = blocks.next_if(|row| row.before.txs <= u64::from(tx.0)) {
+            time = row.time;
+        }
+        if tx.0.is_multiple_of(1 << 16) {
+            progress(u64::from(tx.0), total);
+        }
+        let inputs = graph.inputs_of(tx);
+        if inputs.end.saturating_sub(inputs.start) < 2 {
+            continue;
+        }
+        scripts.clear();
+        scripts.extend(graph.prevouts(tx).filter_map(|p| graph.prevout_script(p)).map(|s| s.0));
+        scripts.sort_unstable();
+        scripts.dedup();
+        let [first, rest @ ..] = &scripts[..] else { continue };
+        if rest.is_empty() {
+            continue;
+        }
+        if graph.outputs_of(tx).len() > OUTPUTS_THAT_JOIN {
+            viewer.read(tx, time, &mut view);
+            if apart(&view).is_some() {
+                continue;
+            }
+        }
+        for script in rest {
+            forest.join(*first, *script, tx.0);
+        }
+    }
+    progress(total, total);
+    Clusters { parent: forest.parent, tx: forest.tx }
+}
+
+/// Union-find that remembers.
+struct Forest {
+    /// The forest as it grew: a root's parent is itself.
+    parent: Vec<u32>,
+    /// The transaction that joined a former root to its parent.
+    tx: Vec<u32>,
+    /// For finding: roots have the top bit and their size, others a script nearer the root (paths are halved).
+    near: Vec<u32>,
+}
+
+const ROOT: u32 = 1 << 31;
+
+#[expect(clippy::indexing_slicing, reason = "scripts of the graph are below its count, and nearer ones too")]
+impl Forest {
+    fn new(scripts: usize) -> Self {
+        // 2^31 scripts: the main network has 1.4 billion today.
+        let numbers = 0..u32::try_from(scripts).unwrap_or(ROOT - 1);
+        Self { parent: numbers.collect(), tx: vec![NO_TX; scripts], near: vec![ROOT | 1; scripts] }
+    }
+
+    fn root(&mut self, mut at: u32) -> u32 {
+        loop {
+            let near = self.near[at as usize];
+            if near & ROOT != 0 {
+                return at;
+            }
+            let nearer = self.near[near as usize];
+            if nearer & ROOT != 0 {
+                return near;
+            }
+            self.near[at as usize] = nearer;
+            at = nearer;
+        }
+    }
+
+    fn join(&mut self, a: u32, b: u32, tx: u32) {
+        if a.max(b) as usize >= self.near.len() {
+            return; // only in a damaged graph
+        }
+        let (a, b) = (self.root(a), self.root(b));
+        if a == b {
+            return;
+        }
+        let size = |root: u32| self.near[root as usize] & !ROOT;
+        let (keep, lose) = if size(a) >= size(b) { (a, b) } else { (b, a) };
+        let sum = size(keep) + size(lose);
+        self.near[keep as usize] = ROOT | sum;
+        self.near[lose as usize] = keep;
+        self.parent[lose as usize] = keep;
+        self.tx[lose as usize] = tx;
+    }
+}
+
+/// One step of the answer to *why*: two scripts that a transaction spent together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// A script.
+    pub from: ScriptNum,
+    /// Another.
+    pub to: ScriptNum,
+    /// The transaction that has both among its inputs.
+    pub tx: TxNum,
+}
+
+/// Why two scripts are one cluster: transactions that lead from one to the other. Empty for a script and itself, `None`
+/// if they are not one cluster.
+#[must_use]
+pub fn why(graph: &Graph, a: ScriptNum, b: ScriptNum) -> Option<Vec<Step>> {
+    let forest = Stored { parents: graph.u32s(Column::Cluster), txs: graph.u32s(Column::ClusterTx) };
+    if forest.root_before(a.0, NO_TX) != forest.root_before(b.0, NO_TX) {
+        return None;
+    }
+    let mut steps = Vec::new();
+    let mut open = vec![(a.0, b.0)];
+    // Depth first, left to right: the latest union between two scripts splits the question into two about earlier
+    // unions. Every step settles a union, so there are fewer than there are scripts in the cluster.
+    while let Some((a, b)) = open.pop() {
+        if a == b {
+            continue;
+        }
+        let tx = forest.latest_between(a, b)?;
+        let inputs: Vec<u32> = inputs_of(graph, TxNum(tx));
+        let side = |x: u32| {
+            let root = forest.root_before(x, tx);
+            inputs.iter().copied().find(|i| forest.root_before(*i, tx) == root)
+        };
+        let (from, to) = (side(a)?, side(b)?);
+        if from == to {
+            return None; // only in a damaged graph
+        }
+        if from == a && to == b {
+            steps.push(Step { from: ScriptNum(from), to: ScriptNum(to), tx: TxNum(tx) });
+            continue;
+        }
+        // What is left of the union is asked again, in order.
+        open.push((to, b));
+        if a == from {
+            steps.push(Step { from: ScriptNum(from), to: ScriptNum(to), tx: TxNum(tx) });
+        } else {
+            open.push((from, to));
+            open.push((a, from));
+        }
+    }
+    Some(steps)
+}
+
+fn inputs_of(graph: &Graph, tx: TxNum) -> Vec<u32> {
+    let script = |p: Prevout| graph.prevout_script(p).map(|s| s.0);
+    graph.prevouts(tx).filter_map(script).collect()
+}
+
+struct Stored<'a> {
+    parents: &'a [u32],
+    txs: &'a [u32],
+}
+
+impl Stored<'_> {
+    /// The root of a script when only unions by earlier transactions are looked at.
+    fn root_before(&self, mut at: u32, tx: u32) -> u32 {
+        for _ in 0..64 {
+            let (Some(parent), Some(by)) = (self.parents.get(at as usize), self.txs.get(at as usize))
+            else {
+                return at;
+            };
+            if *parent == at || *by >= tx {
+                return at;
+            }
+            at = *parent;
+        }
+        at
+    }
+
+    /// The transaction of the latest union on the way between two scripts of one cluster.
+    fn latest_between(&self, a: u32, b: u32) -> Option<u32> {
+        let path = |mut at: u32| {
+            let mut path = vec![at];
+            while let Some(parent) = self.parents.get(at as usize).filter(|p| **p != at) {
+                at = *parent;
+                path.push(at);
+                if path.len() > 64 {
+                    break;
+                }
+            }
+            path
+        };
+        let (from_a, from_b) = (path(a), path(b));
+        let meeting = from_a.iter().find(|at| from_b.contains(at))?;
+        let links = from_a
+            .iter()
+            .take_while(|at| *at != meeting)
+            .chain(from_b.iter().take_while(|at| *at != meeting));
+        links.filter_map(|at| self.txs.get(*at as usize)).copied().max()
+    }
+}
+
+/// All scripts of a script's cluster, rising.
+#[must_use]
+pub fn members(graph: &Graph, script: ScriptNum) -> Vec<ScriptNum> {
+    let root = graph.cluster(script);
+    let count = u32::try_from(graph.counts().scripts).unwrap_or(u32::MAX);
+    (0..count).map(ScriptNum).filter(|s| graph.cluster(*s) == root).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_scripts_have_one_root_and_the_forest_remembers() {
+        let mut forest = Forest::new(10);
+        for (a, b, tx) in [(0, 1, 5), (2, 3, 6), (1, 3, 7), (8, 9, 8), (0, 2, 9)] {
+            forest.join(a, b, tx);
+        }
+        let roots: Vec<u32> = (0..10).map(|i| forest.root(i)).collect();
+        assert!(roots[..4].iter().all(|r| *r == roots[0]));
+        assert_eq!(roots[8], roots[9]);
+        assert_eq!(roots[5], 5);
+        let stored = Stored { parents: &forest.parent, txs: &forest.tx };
+        assert_eq!(stored.latest_between(0, 3), Some(7));
+        assert_eq!(stored.latest_between(0, 1), Some(5));
+        assert_eq!(stored.root_before(3, 7), stored.root_before(2, 7));
+        assert_ne!(stored.root_before(3, 7), stored.root_before(0, 7));
+        assert_eq!(forest.tx.iter().filter(|t| **t != NO_TX).count(), 4, "a second union adds nothing");
+    }
+}
