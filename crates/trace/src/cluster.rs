@@ -11,46 +11,102 @@ use crate::view::{TxView, Viewer};
 /// Stands for no transaction: roots were not joined to anything.
 pub const NO_TX: u32 = u32::MAX;
 
+/// Transactions that one thread reads at once.
+const BATCH: u32 = 1 << 15;
+
 /// Joins the scripts of a graph. `progress` is told transactions done and in all.
+///
+/// Two threads read transactions and judge them, this one joins in chain order: the result does not depend on them.
 #[must_use]
 pub fn build(graph: &Graph, progress: &mut dyn FnMut(u64, u64)) -> Clusters {
     let mut forest = Forest::new(usize::try_from(graph.counts().scripts).unwrap_or(0));
+    let total = u32::try_from(graph.counts().txs).unwrap_or(u32::MAX);
+    let batches = total.div_ceil(BATCH);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS)
+            .map(|nth| {
+                let (out, lists) = std::sync::mpsc::sync_channel(2);
+                scope.spawn(move || {
+                    for batch in (nth..batches).step_by(READERS as usize) {
+                        if out.send(read_batch(graph, batch)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                lists
+            })
+            .collect();
+        for batch in 0..batches {
+            let list = readers.get((batch % READERS) as usize).and_then(|lists| lists.recv().ok());
+            for joins in list.iter().flat_map(|list| list.0.iter().zip(list.spans())) {
+                let ((tx, _), [first, rest @ ..]) = joins else { continue };
+                rest.iter().for_each(|script| forest.join(*first, *script, *tx));
+            }
+            progress(u64::from(batch.saturating_mul(BATCH)), u64::from(total));
+        }
+    });
+    progress(u64::from(total), u64::from(total));
+    Clusters { parent: forest.parent, tx: forest.tx }
+}
+
+const READERS: u32 = 2;
+
+/// Transactions whose inputs are one owner's: each with where its scripts end in the list.
+#[derive(Default)]
+struct Joins(Vec<(u32, usize)>, Vec<u32>);
+
+impl Joins {
+    /// The scripts of each transaction.
+    fn spans(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.0.iter().map(|(_, end)| *end));
+        starts.zip(&self.0).map(|(start, (_, end))| self.1.get(start..*end).unwrap_or_default())
+    }
+}
+
+fn read_batch(graph: &Graph, batch: u32) -> Joins {
     let viewer = Viewer::new(graph);
-    let (mut view, mut scripts) = (TxView::default(), Vec::new());
-    let total = graph.counts().txs;
-    let mut blocks = graph.blocks().peekable();
-    let mut time = 0;
-    for tx in graph.txs() {
-        while let Some(row) = blocks.next_if(|row| row.before.txs <= u64::from(tx.0)) {
-            time = row.time;
-        }
-        if tx.0.is_multiple_of(1 << 16) {
-            progress(u64::from(tx.0), total);
-        }
+    let (mut view, mut joins) = (TxView::default(), Joins::default());
+    let from = batch * BATCH;
+    let until = graph.counts().txs.min(u64::from(from) + u64::from(BATCH));
+    let mut block = None;
+    for tx in (from..u32::try_from(until).unwrap_or(from)).map(TxNum) {
         let inputs = graph.inputs_of(tx);
         if inputs.end.saturating_sub(inputs.start) < 2 {
             continue;
         }
-        scripts.clear();
-        scripts.extend(graph.prevouts(tx).filter_map(|p| graph.prevout_script(p)).map(|s| s.0));
+        let start = joins.1.len();
+        joins.1.extend(graph.prevouts(tx).filter_map(|p| graph.prevout_script(p)).map(|s| s.0));
+        let scripts = joins.1.get_mut(start..).unwrap_or_default();
         scripts.sort_unstable();
-        scripts.dedup();
-        let [first, rest @ ..] = &scripts[..] else { continue };
-        if rest.is_empty() {
+        let different = scripts.first() != scripts.last();
+        let mut is_apart = || {
+            if graph.outputs_of(tx).len() <= OUTPUTS_THAT_JOIN {
+                return false;
+            }
+            let time = block_time(graph, tx, &mut block);
+            viewer.read(tx, time, &mut view);
+            apart(&view).is_some()
+        };
+        if !different || is_apart() {
+            joins.1.truncate(start);
             continue;
         }
-        if graph.outputs_of(tx).len() > OUTPUTS_THAT_JOIN {
-            viewer.read(tx, time, &mut view);
-            if apart(&view).is_some() {
-                continue;
-            }
-        }
-        for script in rest {
-            forest.join(*first, *script, tx.0);
+        joins.0.push((tx.0, joins.1.len()));
+    }
+    joins
+}
+
+/// The time of a transaction's block, which is looked up again when the transaction is of another one.
+fn block_time(graph: &Graph, tx: TxNum, block: &mut Option<(std::ops::Range<u32>, u32)>) -> u32 {
+    match block {
+        Some((txs, time)) if txs.contains(&tx.0) => *time,
+        _ => {
+            let row = graph.block_of(tx);
+            let time = row.map_or(0, |row| row.time);
+            *block = row.map(|row| (graph.txs_of(&row), time));
+            time
         }
     }
-    progress(total, total);
-    Clusters { parent: forest.parent, tx: forest.tx }
 }
 
 /// Union-find that remembers.

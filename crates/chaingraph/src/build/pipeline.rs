@@ -17,7 +17,7 @@ use crate::source::{Bad, Scan};
 use crate::undo::Undos;
 
 /// Blocks that may be between two stages: enough to even out, few enough for memory (a block of 4 MB takes about 20).
-const QUEUE: usize = 6;
+const QUEUE: usize = 12;
 /// Outputs between seals: a stopped build loses at most the work on so many.
 const SEAL_OUTPUTS: u64 = 16_000_000;
 

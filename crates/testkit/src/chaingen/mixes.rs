@@ -63,8 +63,8 @@ impl Economy {
         }
     }
 
-    /// Native-segwit users with coins for `want`, each once.
-    fn guests(&mut self, many: usize, want: u64, most: usize) -> Vec<Guest> {
+    /// Native-segwit users with coins for `want`, each once; coins on taproot only where the protocol takes them.
+    fn guests(&mut self, many: usize, want: u64, most: usize, taproot: bool) -> Vec<Guest> {
         let mut guests: Vec<Guest> = Vec::new();
         for _ in 0..many * 30 {
             if guests.len() == many {
@@ -76,6 +76,10 @@ impl Economy {
             }
             let many_coins = 1 + self.rng.index(most);
             if let Some(coins) = self.take(owner, want, many_coins) {
+                if !taproot && coins.iter().any(|c| c.address.kind != Kind::P2wpkh) {
+                    self.wallets[owner as usize].coins.extend(coins);
+                    continue;
+                }
                 let sum = coins.iter().map(|c| c.value).sum();
                 guests.push(Guest { owner, coins, sum });
             }
@@ -99,7 +103,7 @@ impl Economy {
         let pool = self.rng.index(4);
         let (size, fee) = POOLS[pool];
         let each = size + self.rng.range(300, 3_000);
-        let mut guests = self.guests(1, each * 2 + fee + 20_000, 2);
+        let mut guests = self.guests(1, each * 2 + fee + 20_000, 2, true);
         let Some(guest) = guests.pop() else { return };
         let count = ((guest.sum - fee - 20_000) / each).min(12);
         let miner = self.fee(guest.coins.len(), count as usize + 3).min(15_000);
@@ -171,7 +175,7 @@ impl Economy {
     fn wasabi1(&mut self) {
         let many = 10 + self.rng.index(40);
         let least = 10_000_000 + self.rng.below(900_000);
-        let guests = self.guests(many, least, 3);
+        let guests = self.guests(many, least, 3, false);
         if guests.len() < 10 {
             return self.give_back(guests);
         }
@@ -180,15 +184,25 @@ impl Economy {
         let poorest = guests.iter().map(spendable).min().unwrap_or(0);
         let base = poorest.min(least - 10_007) - poorest % 7;
         let coordinator_fee = base / 333;
-        let rich = guests.iter().filter(|g| spendable(g) > 4 * base).count();
+        // Level after level, as long as two at least can afford it.
+        let mut rests: Vec<u64> =
+            guests.iter().map(|g| spendable(g).saturating_sub(base + coordinator_fee)).collect();
         let mut pays = Vec::new();
         for guest in &guests {
             pays.push(self.to(guest.owner, base));
-            let mut rest = spendable(guest).saturating_sub(base + coordinator_fee);
-            if rich >= 2 && spendable(guest) > 4 * base {
-                pays.push(self.to(guest.owner, 2 * base));
-                rest -= 2 * base;
+        }
+        for level in 1..8 {
+            let value = base << level;
+            let able: Vec<usize> = (0..guests.len()).filter(|g| rests[*g] > value + 10_000).collect();
+            if able.len() < 2 {
+                break;
             }
+            for at in able {
+                rests[at] -= value;
+                pays.push(self.to(guests[at].owner, value));
+            }
+        }
+        for (guest, rest) in guests.iter().zip(rests) {
             if rest > 5_000 {
                 pays.push(self.to(guest.owner, rest));
             }
@@ -209,7 +223,7 @@ impl Economy {
     /// Everybody's coins become standard values; `extra` brings more (the thief does).
     pub(super) fn wasabi2(&mut self, extra: Option<(Owner, Vec<Coin>)>) -> Option<[u8; 32]> {
         let many = 12 + self.rng.index(40);
-        let mut guests = self.guests(many, 200_000, 4);
+        let mut guests = self.guests(many, 200_000, 4, true);
         if guests.len() < 8 {
             self.give_back(guests);
             if let Some((owner, coins)) = extra {
@@ -257,7 +271,7 @@ impl Economy {
     fn joinmarket(&mut self) {
         let makers = 3 + self.rng.index(6);
         let amount = self.rng.amount(1_000_000, 40_000_000) / 13 * 13 + 7;
-        let guests = self.guests(makers + 1, amount + 200_000, 3);
+        let guests = self.guests(makers + 1, amount + 200_000, 3, false);
         if guests.len() < 4 {
             return self.give_back(guests);
         }
