@@ -6,4 +6,6 @@
 pub mod cluster;
 pub mod coinjoin;
 pub mod join;
+pub mod labels;
+pub mod taint;
 pub mod view;

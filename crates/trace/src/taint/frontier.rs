@@ -1,0 +1,216 @@
+//! What is tainted and not yet passed on: pieces by output, and a bit for every transaction that has to be looked at.
+//! Transactions are taken strictly by number, each once; a bit vector gives the next one faster than any heap.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use chaingraph::{Graph, OutputNum, TxNum};
+
+/// A tainted output that is to be followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// Tainted satoshi.
+    pub tainted: u64,
+    /// The least number of transactions from a source.
+    pub hops: u32,
+    /// How it came: an entry of [`Ways`].
+    pub way: WayNum,
+}
+
+/// Number of a way; 0 is the way without mixes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct WayNum(u32);
+
+impl WayNum {
+    /// No mix on the way.
+    pub const PLAIN: Self = Self(0);
+}
+
+/// A way through mixes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Way {
+    /// The mixes, rising.
+    pub via: Vec<TxNum>,
+    /// What they leave of confidence.
+    pub factor: f64,
+}
+
+/// The most mixes that one way names: more tell nobody anything.
+const VIA_MAX: usize = 256;
+
+/// Ways, each once.
+#[derive(Debug)]
+pub struct Ways {
+    all: Vec<Way>,
+    joined: HashMap<(WayNum, WayNum), WayNum>,
+    extended: HashMap<(WayNum, u32, u64), WayNum>,
+}
+
+impl Ways {
+    /// Only the way without mixes.
+    pub fn new() -> Self {
+        let plain = Way { via: Vec::new(), factor: 1.0 };
+        Self { all: vec![plain], joined: HashMap::new(), extended: HashMap::new() }
+    }
+
+    /// What a number stands for.
+    pub fn get(&self, way: WayNum) -> Way {
+        let found = self.all.get(way.0 as usize).cloned();
+        found.unwrap_or(Way { via: Vec::new(), factor: 0.0 })
+    }
+
+    fn add(&mut self, way: Way) -> WayNum {
+        let number = WayNum(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        self.all.push(way);
+        number
+    }
+
+    /// Two ways that meet in a transaction: all mixes of both, the lesser confidence.
+    pub fn join(&mut self, a: WayNum, b: WayNum) -> WayNum {
+        if a == b {
+            return a;
+        }
+        let key = (a.min(b), a.max(b));
+        if let Some(known) = self.joined.get(&key) {
+            return *known;
+        }
+        let (one, other) = (self.get(a), self.get(b));
+        let mut via = [one.via, other.via].concat();
+        via.sort_unstable();
+        via.dedup();
+        via.truncate(VIA_MAX);
+        let number = self.add(Way { via, factor: one.factor.min(other.factor) });
+        self.joined.insert(key, number);
+        number
+    }
+
+    /// A way that goes on through a mix, out of one of `alike` equal outputs.
+    pub fn through(&mut self, way: WayNum, mix: TxNum, alike: u64) -> WayNum {
+        let key = (way, mix.0, alike);
+        if let Some(known) = self.extended.get(&key) {
+            return *known;
+        }
+        let Way { mut via, factor } = self.get(way);
+        if via.len() < VIA_MAX && !via.contains(&mix) {
+            via.push(mix);
+            via.sort_unstable();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few hundred outputs")]
+        let factor = factor / alike.max(1) as f64;
+        let number = self.add(Way { via, factor });
+        self.extended.insert(key, number);
+        number
+    }
+}
+
+/// A bit for every transaction.
+#[derive(Debug)]
+pub struct Bits(Vec<u64>);
+
+impl Bits {
+    /// None set.
+    pub fn new(graph: &Graph) -> Self {
+        let words = usize::try_from(graph.counts().txs.div_ceil(64)).unwrap_or(0);
+        Self(vec![0; words])
+    }
+
+    /// The coinbases: the first transaction of every block.
+    pub fn coinbases(graph: &Graph) -> Self {
+        let mut bits = Self::new(graph);
+        for row in graph.blocks() {
+            bits.set(TxNum(u32::try_from(row.before.txs).unwrap_or(u32::MAX)));
+        }
+        bits
+    }
+
+    /// Sets a bit.
+    #[inline]
+    pub fn set(&mut self, tx: TxNum) {
+        if let Some(word) = self.0.get_mut(tx.idx() / 64) {
+            *word |= 1 << (tx.0 % 64);
+        }
+    }
+
+    /// Asks for a bit.
+    #[inline]
+    pub fn has(&self, tx: TxNum) -> bool {
+        self.0.get(tx.idx() / 64).is_some_and(|word| word >> (tx.0 % 64) & 1 == 1)
+    }
+
+    /// Takes the first bit that is set at or after `from`.
+    #[inline]
+    pub fn take_from(&mut self, from: u32) -> Option<TxNum> {
+        let mut at = from as usize / 64;
+        let mut mask = u64::MAX << (from % 64);
+        loop {
+            let word = self.0.get_mut(at)?;
+            let found = *word & mask;
+            if found != 0 {
+                let bit = found.trailing_zeros();
+                *word &= !(1 << bit);
+                return u32::try_from(at * 64).ok().map(|base| TxNum(base + bit));
+            }
+            mask = u64::MAX;
+            at += 1;
+        }
+    }
+
+    /// Takes the last bit that is set at or before `upto`.
+    pub fn take_back(&mut self, upto: u32) -> Option<TxNum> {
+        let mut at = upto as usize / 64;
+        let mut mask = u64::MAX >> (63 - upto % 64);
+        loop {
+            let word = self.0.get_mut(at)?;
+            let found = *word & mask;
+            if found != 0 {
+                let bit = 63 - found.leading_zeros();
+                *word &= !(1 << bit);
+                return u32::try_from(at * 64).ok().map(|base| TxNum(base + bit));
+            }
+            mask = u64::MAX;
+            at = at.checked_sub(1)?;
+        }
+    }
+}
+
+/// Pieces by output.
+pub type Pieces = HashMap<u64, Piece, NumHash>;
+
+/// Output numbers are spread by an odd factor; nobody outside chooses them.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct NumHash;
+
+impl BuildHasher for NumHash {
+    type Hasher = NumHasher;
+    fn build_hasher(&self) -> NumHasher {
+        NumHasher(0)
+    }
+}
+
+/// See [`NumHash`].
+#[derive(Clone, Copy, Debug)]
+pub struct NumHasher(u64);
+
+impl Hasher for NumHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+    #[inline]
+    fn write_u64(&mut self, n: u64) {
+        let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+/// Output numbers as a set.
+pub type Outputs = std::collections::HashSet<u64, NumHash>;
+
+/// The sources, each once.
+pub fn source_set(sources: &[OutputNum]) -> Outputs {
+    sources.iter().map(|o| o.0).collect()
+}

@@ -1,0 +1,57 @@
+//! Taint: which satoshi come from a source, by five methods, forward and backward, in chain order. `docs/tracing.md`
+//! states the rules where CONTRACT leaves a reading open.
+
+mod backward;
+mod edges;
+mod forward;
+mod frontier;
+mod query;
+mod rules;
+mod runs;
+
+use chaingraph::Graph;
+
+use crate::labels::Attribution;
+pub use query::{
+    Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query, Reason, Unbalanced,
+};
+pub use rules::Method;
+
+/// Traces. `progress` is told transactions passed and in all.
+///
+/// # Errors
+/// The result does not add up, so there is none.
+pub fn trace(
+    graph: &Graph,
+    attribution: &Attribution,
+    query: &Query,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Found, Unbalanced> {
+    let mut found = match query.direction {
+        Direction::Forward => forward::run(graph, attribution, query, progress),
+        Direction::Backward => backward::run(graph, attribution, query, progress),
+    };
+    sort(&mut found);
+    // INVARIANT: resolved + mixed + unspent + cut + fees (+ mined) = stolen, to the satoshi, for every method but poison.
+    let (ended, stolen) = (found.ended_sat(), u128::from(found.stolen_sat));
+    let conserves = query.method != Method::Poison || query.direction == Direction::Backward;
+    if conserves && ended != stolen {
+        return Err(Unbalanced { ended, stolen });
+    }
+    Ok(found)
+}
+
+/// Lists in chain order.
+fn sort(found: &mut Found) {
+    let by_label = |a: &Met, b: &Met| {
+        let key = |m: &Met| (m.arrival.output, m.label.label.clone());
+        key(a).cmp(&key(b))
+    };
+    found.resolved.sort_by(by_label);
+    found.passed.sort_by(by_label);
+    found.mixed.sort_by_key(|m| m.tx);
+    found.unspent.sort_by_key(|a| a.output);
+    found.mined.sort_by_key(|a| a.output);
+    found.cut.sort_by_key(|c| (c.place, c.reason));
+    found.edges.sort_by_key(|e| (e.output, e.to));
+}
