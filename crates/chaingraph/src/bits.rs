@@ -2,7 +2,10 @@
 //!
 //! It answers both ways in about one cache line: which transaction has output *o* (rank), and where the outputs of
 //! transaction *t* begin (select). Lines are 64 bytes: a count of the ones before the line, then 448 bits.
-#![expect(clippy::indexing_slicing, reason = "hot path; places are checked by `View::new` and by the callers' counts")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "hot path; places are checked by `View::new` and by the callers' counts"
+)]
 
 use crate::num::index;
 

@@ -91,6 +91,18 @@ impl Traits {
     }
 }
 
+/// A script that an input reveals: its place in the block's bytes, and that of the push before it, which is the key
+/// that signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reveal {
+    /// The input, counted in the block.
+    pub input: u32,
+    /// The key.
+    pub key: std::ops::Range<usize>,
+    /// The script.
+    pub script: std::ops::Range<usize>,
+}
+
 /// A block, taken apart. The lists are reused from block to block.
 #[derive(Debug, Default)]
 pub struct Parsed {
@@ -104,8 +116,8 @@ pub struct Parsed {
     pub inputs: Vec<Input>,
     /// Their outputs, one list after the other.
     pub outputs: Vec<Output>,
-    /// Witness scripts that say more than their hash does: the input (of the block) and the script.
-    pub reveals: Vec<(u32, std::ops::Range<usize>)>,
+    /// Scripts that a spend reveals and that say more than their hash does.
+    pub reveals: Vec<Reveal>,
 }
 
 impl Parsed {
@@ -157,7 +169,11 @@ impl Parsed {
         let is_null = |input: &Input| input.txid == [0; 32] && input.vout == u32::MAX;
         match self.inputs.split_first() {
             Some((first, rest)) if is_null(first) => {
-                if rest.iter().any(is_null) { fault("a second coinbase input") } else { Ok(()) }
+                if rest.iter().any(is_null) {
+                    fault("a second coinbase input")
+                } else {
+                    Ok(())
+                }
             }
             _ => fault("the first transaction is not a coinbase"),
         }
@@ -180,7 +196,11 @@ impl Parsed {
             let txid = cursor.array()?;
             let vout = cursor.u32()?;
             let script = cursor.count(1)?;
-            cursor.take(script)?;
+            let script_at = cursor.at;
+            if let Some((key, script)) = nested_deposit(cursor.take(script)?) {
+                let shift = |r: std::ops::Range<usize>| r.start + script_at..r.end + script_at;
+                self.reveal(self.inputs.len(), shift(key), shift(script));
+            }
             sequences.add(cursor.u32()?);
             self.inputs.push(Input { txid, vout });
         }
@@ -243,22 +263,39 @@ impl Parsed {
         };
         let skip = tag.map_or(0, Packed::payload_at);
         let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX); // below 4,000,000
-        Ok(Output { value_sat, tag, start: place(script_at + skip), len: place(payload.len()), hash })
+        Ok(Output {
+            value_sat,
+            tag,
+            start: place(script_at + skip),
+            len: place(payload.len()),
+            hash,
+        })
     }
 
     /// Skips an input's witness; notes a script that the graph keeps. Returns whether there are items.
     fn witness(&mut self, cursor: &mut Cursor<'_>, input: usize) -> Result<bool, Fault> {
         let items = cursor.count(1)?;
-        let mut last = 0..0;
+        let (mut before, mut last) = (0..0, 0..0);
         for _ in 0..items {
             let len = cursor.count(1)?;
+            before = last;
             last = cursor.at..cursor.at + len;
             cursor.take(len)?;
         }
         if items >= 2 && is_deposit(cursor.between(last.start, last.end)) {
-            self.reveals.push((u32::try_from(input).unwrap_or(u32::MAX), last));
+            self.reveal(input, before, last);
         }
         Ok(items > 0)
+    }
+
+    fn reveal(
+        &mut self,
+        input: usize,
+        key: std::ops::Range<usize>,
+        script: std::ops::Range<usize>,
+    ) {
+        let input = u32::try_from(input).unwrap_or(u32::MAX); // a block has 4,000,000 bytes
+        self.reveals.push(Reveal { input, key, script });
     }
 
     fn sorted_outputs(&self, first: usize, bytes: &[u8]) -> bool {
@@ -321,6 +358,20 @@ pub fn is_deposit(script: &[u8]) -> bool {
         rest => rest,
     };
     matches!(rest, [8, after @ ..] if matches!(after.get(8..12), Some([0x75, 0x76, 0xa9, 20])))
+}
+
+/// A deposit in the older form: the last push of an input script is the deposit's script, the one before it the key.
+fn nested_deposit(script: &[u8]) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+    [92_usize, 126].into_iter().find_map(|len| {
+        let start = script.len().checked_sub(len)?;
+        let pushed = script.get(start.checked_sub(2)?..start)?;
+        let key = start.checked_sub(2 + 33)?..start - 2;
+        let is_key = script.get(key.start.checked_sub(1)?) == Some(&33);
+        let fits = *pushed == [0x4c, u8::try_from(len).ok()?]
+            && is_key
+            && is_deposit(script.get(start..)?);
+        fits.then_some((key, start..script.len()))
+    })
 }
 
 /// What the sequences of a transaction have in common.

@@ -106,19 +106,31 @@ impl Column {
             Self::Script => ("script", Hot, "per output: number of its script"),
             Self::Spender => ("spender", Hot, "per output: number of the spending transaction"),
             Self::Prevout => ("prevout", Hot, "per input: number of the output it spends"),
-            Self::Traits => ("traits", Hot, "per transaction: version, lock time, sequences, order"),
-            Self::TxidBuckets => ("txid-buckets", Hot, "where each bucket of the txid lookup begins"),
+            Self::Traits => {
+                ("traits", Hot, "per transaction: version, lock time, sequences, order")
+            }
+            Self::TxidBuckets => {
+                ("txid-buckets", Hot, "where each bucket of the txid lookup begins")
+            }
             Self::TxidIndex => ("txid-index", Hot, "txid lookup: transaction numbers by bucket"),
-            Self::ScriptBuckets => ("script-buckets", Hot, "where each bucket of the script lookup begins"),
+            Self::ScriptBuckets => {
+                ("script-buckets", Hot, "where each bucket of the script lookup begins")
+            }
             Self::ScriptIndex => ("script-index", Hot, "script lookup: script numbers by bucket"),
-            Self::Cluster => ("cluster", Hot, "per script: a script of its cluster, nearer the root"),
+            Self::Cluster => {
+                ("cluster", Hot, "per script: a script of its cluster, nearer the root")
+            }
             Self::Txid => ("txid", Cold, "per transaction: its txid"),
             Self::ScriptBytes => ("script-bytes", Cold, "scripts, packed"),
             Self::ScriptOffsets => ("script-offsets", Cold, "where every eighth script begins"),
             Self::DataIndex => ("data-index", Cold, "per data output: number and place"),
             Self::DataBytes => ("data-bytes", Cold, "scripts of data outputs"),
-            Self::ClusterTx => ("cluster-tx", Evidence, "per script: the transaction that joined it"),
-            Self::External => ("external", Evidence, "per coin from outside: outpoint, value, script"),
+            Self::ClusterTx => {
+                ("cluster-tx", Evidence, "per script: the transaction that joined it")
+            }
+            Self::External => {
+                ("external", Evidence, "per coin from outside: outpoint, value, script")
+            }
             Self::Reveals => ("reveals", Evidence, "witness scripts of bridge deposits"),
         }
     }

@@ -182,9 +182,14 @@ impl std::fmt::Display for Notice {
             Self::NetworkTaken(name) => {
                 write!(f, "raw blocks don't name their network: taken for {name}")
             }
-            Self::MidChain(Some(height)) => write!(f, "the blocks begin at height {height}: earlier coins are unknown"),
+            Self::MidChain(Some(height)) => {
+                write!(f, "the blocks begin at height {height}: earlier coins are unknown")
+            }
             Self::MidChain(None) => {
-                write!(f, "the blocks begin in mid-chain, at a height that they don't tell: earlier coins are unknown")
+                write!(
+                    f,
+                    "the blocks begin in mid-chain, at a height that they don't tell: earlier coins are unknown"
+                )
             }
             Self::Hole(Some(height)) => write!(f, "blocks are missing before height {height}"),
             Self::Hole(None) => write!(f, "blocks are missing before a block of unknown height"),

@@ -95,7 +95,8 @@ impl Graph {
         if shown == self.manifest.tip {
             return Ok(());
         }
-        let reason = format!("its last block is `{shown}`, the manifest says `{}`", self.manifest.tip);
+        let reason =
+            format!("its last block is `{shown}`, the manifest says `{}`", self.manifest.tip);
         Err(OpenError::damaged(&Column::Blocks.path(&self.dir), reason))
     }
 
@@ -363,7 +364,8 @@ impl Graph {
     /// Transactions of the block that begins with these rows.
     #[must_use]
     pub fn txs_of(&self, block: &BlockRow) -> Range<u32> {
-        let next = u32::try_from(block.before.blocks + 1).ok().and_then(|n| self.block(BlockNum(n)));
+        let next =
+            u32::try_from(block.before.blocks + 1).ok().and_then(|n| self.block(BlockNum(n)));
         let end = next.map_or(self.manifest.counts.txs, |n| n.before.txs);
         let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         number(block.before.txs)..number(end)
@@ -399,6 +401,29 @@ impl Graph {
             all.extend(second.join().unwrap_or_default());
             all
         })
+    }
+
+    /// Scripts that spends revealed: the input, the key that signed, the script; in chain order.
+    pub fn reveals(&self) -> impl Iterator<Item = (InputNum, &[u8], &[u8])> {
+        let mut rest = self.col(Column::Reveals);
+        std::iter::from_fn(move || {
+            let input = read_u40(rest.get(..5)?, 0)?;
+            let key_len = usize::from(*rest.get(5)?);
+            let script_len = usize::from(u16::from_le_bytes(*rest.get(6..8)?.first_chunk()?));
+            let (key, after) = rest.get(8..)?.split_at_checked(key_len)?;
+            let (script, after) = after.split_at_checked(script_len)?;
+            rest = after;
+            Some((InputNum(input), key, script))
+        })
+    }
+
+    /// The transaction that has an input.
+    #[must_use]
+    pub fn tx_of_input(&self, input: InputNum) -> Option<TxNum> {
+        if input.0 >= self.manifest.counts.inputs {
+            return None;
+        }
+        u32::try_from(self.in_runs()?.run_of(input.0)).ok().map(TxNum)
     }
 
     /// The root script of a script's cluster: equal for two scripts exactly when they are in one cluster.

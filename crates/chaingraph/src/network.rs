@@ -65,7 +65,9 @@ impl Network {
     /// don't.
     #[must_use]
     pub fn of_block(header: &Header, height: Option<u32>) -> Option<&'static Self> {
-        if let Some(network) = Self::of_genesis(&header.hash).or_else(|| Self::of_genesis(&header.prev)) {
+        if let Some(network) =
+            Self::of_genesis(&header.hash).or_else(|| Self::of_genesis(&header.prev))
+        {
             return Some(network);
         }
         if header.bits == 0x207f_ffff {

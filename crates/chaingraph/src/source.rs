@@ -130,7 +130,8 @@ impl BlockFile {
             for at in piece.windows(4).enumerate().filter(|(_, w)| **w == network.magic) {
                 let start = offset + at.0 as u64;
                 let head = self.peek(start, 8 + HEADER_LEN)?;
-                let len = head.get(4..8).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b));
+                let len =
+                    head.get(4..8).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b));
                 let fits = len.is_some_and(|len| {
                     (HEADER_LEN + 61..=MAX_BLOCK_LEN).contains(&(len as usize))
                         && start + 8 + u64::from(len) <= self.len
@@ -269,11 +270,7 @@ impl Scanner {
             let n = n.to_string_lossy();
             n.starts_with("blk") && n.ends_with(".dat")
         });
-        if magic.is_some() || is_blk {
-            self.framed(file, last)
-        } else {
-            self.raw(file)
-        }
+        if magic.is_some() || is_blk { self.framed(file, last) } else { self.raw(file) }
     }
 
     fn set_network(

@@ -186,7 +186,9 @@ fn records(file: &BlockFile, network: &Network) -> Result<Vec<Record>, BuildErro
     let (mut offset, mut head) = (0, Vec::new());
     while offset + 8 <= file.len() {
         file.read(offset, 8, &mut head)?;
-        let (Some(magic), Some(len)) = (head.first_chunk::<4>(), head.last_chunk::<4>()) else { break };
+        let (Some(magic), Some(len)) = (head.first_chunk::<4>(), head.last_chunk::<4>()) else {
+            break;
+        };
         let len = u32::from_le_bytes(*len) as usize;
         let end = offset + 8 + len as u64 + 32;
         // Undo data of a block is smaller than the coins it names, each of which was in a block.

@@ -53,7 +53,8 @@ fn checksums(graph: &Graph) -> Result<Vec<Finding>, OpenError> {
 /// Rows against each other; stops at the first fault of each kind.
 fn rows(graph: &Graph, progress: &mut dyn FnMut(u64, u64)) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut note = |column: Column, what: String| findings.push(Finding { column: column.name(), what });
+    let mut note =
+        |column: Column, what: String| findings.push(Finding { column: column.name(), what });
     for (runs, column) in [(graph.out_runs(), Column::OutRuns), (graph.in_runs(), Column::InRuns)] {
         if !runs.is_some_and(|r: bits::View<'_>| r.is_sound()) {
             note(column, "its counts are wrong".to_owned());
@@ -112,10 +113,16 @@ fn transaction(graph: &Graph, tx: TxNum) -> Result<u64, (Column, String)> {
         match prevout {
             Prevout::Held(output) => {
                 if output.0 >= outputs.0.start {
-                    return Err((Column::Prevout, format!("spends output {output}, which is later")));
+                    return Err((
+                        Column::Prevout,
+                        format!("spends output {output}, which is later"),
+                    ));
                 }
                 if graph.spender(output) != Some(tx) {
-                    return Err((Column::Spender, format!("output {output} names another spender")));
+                    return Err((
+                        Column::Spender,
+                        format!("output {output} names another spender"),
+                    ));
                 }
                 spent += 1;
             }

@@ -12,7 +12,9 @@ pub use governance::{
     Act, ActOn, Allowlist, Change, Collective, Policy, Propose, RaiseFee, Roster, Signing,
     Succession, Undo,
 };
-pub use tracing::{Classify, Cluster, CoinJoin, Graph, GraphBuild, GraphShow};
+pub use tracing::{
+    Classify, Cluster, CoinJoin, Graph, GraphBuild, GraphShow, Labels, Trace, TraceRun,
+};
 
 const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \
 3 refused, held, not in force, not verified or not anchored.\ndocs/cli.md walks through one withdrawal.";
@@ -115,6 +117,12 @@ pub enum Command {
     /// The whole chain as a graph on this machine
     #[command(subcommand)]
     Graph(Graph),
+    /// Follow coins: where they went, where they came from
+    #[command(subcommand)]
+    Trace(Trace),
+    /// Label lists
+    #[command(subcommand)]
+    Labels(Labels),
     /// Addresses that are one wallet, and why
     #[command(subcommand)]
     Cluster(Cluster),

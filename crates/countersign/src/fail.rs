@@ -135,7 +135,9 @@ impl From<chaingraph::OpenError> for Fail {
         use chaingraph::OpenError::{Busy, Damaged, Format, Io, Missing, Unfinished};
         match &error {
             Damaged { .. } => Self::Damaged(error.to_string()),
-            Missing { path } => Self::malformed(path.display(), "", "is no graph: `graph build` makes one"),
+            Missing { path } => {
+                Self::malformed(path.display(), "", "is no graph: `graph build` makes one")
+            }
             Format { path, .. } => Self::malformed(path.display(), "", &error),
             Busy { .. } | Io { .. } | Unfinished { .. } => Self::failed(error),
         }
@@ -144,7 +146,9 @@ impl From<chaingraph::OpenError> for Fail {
 
 impl From<chaingraph::BuildError> for Fail {
     fn from(error: chaingraph::BuildError) -> Self {
-        use chaingraph::BuildError::{BadBlock, Damaged, Io, Locked, MixedNetworks, NoBlocks, NotAGraph};
+        use chaingraph::BuildError::{
+            BadBlock, Damaged, Io, Locked, MixedNetworks, NoBlocks, NotAGraph,
+        };
         match error {
             BadBlock { path, offset, reason } => {
                 Self::malformed(path.display(), format!("byte {offset}"), reason)

@@ -12,12 +12,17 @@ fn main() {
     }
     let dir = std::env::temp_dir().join("countersign-bench-graph");
     let _ = std::fs::remove_dir_all(&dir);
-    let blocks = std::env::var_os("COUNTERSIGN_BENCH_CHAIN").map_or_else(|| generate(&dir), PathBuf::from);
+    let blocks =
+        std::env::var_os("COUNTERSIGN_BENCH_CHAIN").map_or_else(|| generate(&dir), PathBuf::from);
     let files = block_files(&blocks);
     let bytes: u64 = files.iter().map(|f| f.metadata().unwrap().len()).sum();
     let megabytes = bytes as f64 / 1e6;
     let decode = decode(&files);
-    println!("decode and txid, one thread      {:>8.1} s {:>8.0} MB/s   1.00", decode, megabytes / decode);
+    println!(
+        "decode and txid, one thread      {:>8.1} s {:>8.0} MB/s   1.00",
+        decode,
+        megabytes / decode
+    );
     let graph = dir.join("graph");
     let build = build(&blocks, &graph);
     println!(

@@ -10,5 +10,6 @@
 pub mod bench;
 pub mod chaingen;
 pub mod node;
+pub mod randchain;
 pub mod schema;
 pub mod shared;

@@ -121,7 +121,10 @@ struct Forest {
 
 const ROOT: u32 = 1 << 31;
 
-#[expect(clippy::indexing_slicing, reason = "scripts of the graph are below its count, and nearer ones too")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "scripts of the graph are below its count, and nearer ones too"
+)]
 impl Forest {
     fn new(scripts: usize) -> Self {
         // 2^31 scripts: the main network has 1.4 billion today.
@@ -177,7 +180,8 @@ pub struct Step {
 /// if they are not one cluster.
 #[must_use]
 pub fn why(graph: &Graph, a: ScriptNum, b: ScriptNum) -> Option<Vec<Step>> {
-    let forest = Stored { parents: graph.u32s(Column::Cluster), txs: graph.u32s(Column::ClusterTx) };
+    let forest =
+        Stored { parents: graph.u32s(Column::Cluster), txs: graph.u32s(Column::ClusterTx) };
     if forest.root_before(a.0, NO_TX) != forest.root_before(b.0, NO_TX) {
         return None;
     }
@@ -229,7 +233,8 @@ impl Stored<'_> {
     /// The root of a script when only unions by earlier transactions are looked at.
     fn root_before(&self, mut at: u32, tx: u32) -> u32 {
         for _ in 0..64 {
-            let (Some(parent), Some(by)) = (self.parents.get(at as usize), self.txs.get(at as usize))
+            let (Some(parent), Some(by)) =
+                (self.parents.get(at as usize), self.txs.get(at as usize))
             else {
                 return at;
             };
@@ -291,6 +296,10 @@ mod tests {
         assert_eq!(stored.latest_between(0, 1), Some(5));
         assert_eq!(stored.root_before(3, 7), stored.root_before(2, 7));
         assert_ne!(stored.root_before(3, 7), stored.root_before(0, 7));
-        assert_eq!(forest.tx.iter().filter(|t| **t != NO_TX).count(), 4, "a second union adds nothing");
+        assert_eq!(
+            forest.tx.iter().filter(|t| **t != NO_TX).count(),
+            4,
+            "a second union adds nothing"
+        );
     }
 }

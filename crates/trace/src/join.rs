@@ -50,7 +50,8 @@ pub fn apart(tx: &TxView) -> Option<Apart> {
         return Some(equal);
     }
     let standard = outs.iter().filter(|o| is_denomination(o.value).is_some()).count();
-    if outs.len() >= 5 && 2 * standard >= outs.len() && outs.is_sorted_by(|a, b| a.value >= b.value) {
+    if outs.len() >= 5 && 2 * standard >= outs.len() && outs.is_sorted_by(|a, b| a.value >= b.value)
+    {
         return Some(Apart::Denominations);
     }
     if outs.len() >= 3 {

@@ -12,10 +12,10 @@ use crate::amount::{WIDE_FROM, compress};
 use crate::bits;
 use crate::block::{Fault, Input, Parsed};
 use crate::columns::{Appender, Column, WIDE_ROW, open_rw, u40};
+use crate::graph::read_value;
 use crate::header::Hash;
 use crate::manifest::Counts;
 use crate::map::GrowingMap;
-use crate::graph::read_value;
 use crate::num::{ExternalNum, OutputNum, Prevout, TxNum, index};
 use crate::undo::BlockUndo;
 
@@ -287,7 +287,11 @@ impl Linker {
 
     fn spender_of(&self, output: u64) -> u32 {
         let at = index(output) * 4;
-        self.spender.bytes().get(at..).and_then(|b| b.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b))
+        self.spender
+            .bytes()
+            .get(at..)
+            .and_then(|b| b.first_chunk())
+            .map_or(0, |b| u32::from_le_bytes(*b))
     }
 
     fn set_spender(&mut self, output: u64, by: u32) {
@@ -330,7 +334,9 @@ impl Linker {
     /// Brings every row to disk.
     pub fn sync(&mut self) -> io::Result<()> {
         for (file, writer) in [&mut self.out_runs, &mut self.in_runs] {
-            file.sync_with_tail(writer.tail().as_ref().map_or(&[], |line| bytemuck::cast_slice(line)))?;
+            file.sync_with_tail(
+                writer.tail().as_ref().map_or(&[], |line| bytemuck::cast_slice(line)),
+            )?;
         }
         for file in [&mut self.txid, &mut self.traits, &mut self.prevout] {
             file.sync()?;

@@ -142,7 +142,8 @@ fn put_in_order(
     scanned: &Scan,
     options: &Options,
 ) -> Result<(Chain, Vec<Notice>, Vec<Skipped>), BuildError> {
-    let path = |file: u32| scanned.files.get(file as usize).map(|f| f.path.clone()).unwrap_or_default();
+    let path =
+        |file: u32| scanned.files.get(file as usize).map(|f| f.path.clone()).unwrap_or_default();
     let (mut notices, mut misfits) = (scanned.notices.clone(), Vec::new());
     let found = scanned.found.clone();
     let (until, bad) = (options.until, options.bad);

@@ -48,7 +48,8 @@ pub fn run(
     let expected = index(total / 400).min(1 << 31);
     let linker = Linker::open(dir, manifest.counts, coins, manifest.complete).map_err(io)?;
     let mut scripter = Scripter::open(dir, manifest.counts, key, expected).map_err(io)?;
-    let undos = if manifest.complete { None } else { Some(Undos::open(&scan.files, scan.network)?) };
+    let undos =
+        if manifest.complete { None } else { Some(Undos::open(&scan.files, scan.network)?) };
     manifest.bytes_read = total - left;
 
     std::thread::scope(|scope| {

@@ -93,7 +93,10 @@ fn name_of(network: &str) -> &'static str {
     crate::network::Network::named(network).map_or("another network", |n| n.name)
 }
 
-fn merged(mut old: Vec<crate::manifest::Skipped>, new: Vec<crate::manifest::Skipped>) -> Vec<crate::manifest::Skipped> {
+fn merged(
+    mut old: Vec<crate::manifest::Skipped>,
+    new: Vec<crate::manifest::Skipped>,
+) -> Vec<crate::manifest::Skipped> {
     for skipped in new {
         if !old.contains(&skipped) {
             old.push(skipped);
@@ -121,15 +124,14 @@ fn check_lengths(dir: &Path, manifest: &Manifest) -> Result<(), OpenError> {
 
 /// How many blocks of the graph are the first of the chain, pieces and heights included.
 fn common_blocks(blocks: &[u8], old: &Manifest, chain: &Chain) -> u64 {
-    let same = chain.links.iter().enumerate().take(index(old.counts.blocks)).take_while(
-        |(at, link)| {
+    let same =
+        chain.links.iter().enumerate().take(index(old.counts.blocks)).take_while(|(at, link)| {
             BlockRow::read(blocks, *at).is_some_and(|row| {
                 row.hash == link.found.header.hash
                     && row.height == link.height
                     && (row.starts_piece == link.starts_piece || row.starts_piece)
             })
-        },
-    );
+        });
     same.count() as u64
 }
 

@@ -138,15 +138,21 @@ impl Scripter {
         Ok(())
     }
 
-    /// Rows of reveals: input number in 40 bits, length in 16, the witness script.
+    /// Rows of reveals: input number in 40 bits, lengths of key and script in 8 and 16, key, script.
     fn keep_reveals(&mut self, work: &Work) -> io::Result<()> {
-        for (input, range) in &work.parsed.reveals {
-            let script = work.parsed.bytes.get(range.clone()).unwrap_or_default();
-            let Ok(len) = u16::try_from(script.len()) else { continue }; // none of ours is so long
-            self.reveals.push(&u40(work.before.inputs + u64::from(*input)))?;
-            self.reveals.push(&len.to_le_bytes())?;
+        let bytes = |range: &std::ops::Range<usize>| {
+            work.parsed.bytes.get(range.clone()).unwrap_or_default()
+        };
+        for reveal in &work.parsed.reveals {
+            let (key, script) = (bytes(&reveal.key), bytes(&reveal.script));
+            let lens = u8::try_from(key.len()).ok().zip(u16::try_from(script.len()).ok());
+            let Some((key_len, script_len)) = lens else { continue }; // no key is so long: not a deposit's
+            self.reveals.push(&u40(work.before.inputs + u64::from(reveal.input)))?;
+            self.reveals.push(&[key_len])?;
+            self.reveals.push(&script_len.to_le_bytes())?;
+            self.reveals.push(key)?;
             self.reveals.push(script)?;
-            self.counts.reveal_bytes += 7 + u64::from(len);
+            self.counts.reveal_bytes += 8 + u64::from(key_len) + u64::from(script_len);
         }
         Ok(())
     }

@@ -99,7 +99,8 @@ fn make_samples(dir: &Path, manifest: &Manifest) -> Result<(), BuildError> {
 }
 
 fn make_lookups(dir: &Path, manifest: &Manifest) -> Result<(), BuildError> {
-    let (txids, scripts) = (map(dir, manifest, Column::Txid)?, map(dir, manifest, Column::ScriptBytes)?);
+    let (txids, scripts) =
+        (map(dir, manifest, Column::Txid)?, map(dir, manifest, Column::ScriptBytes)?);
     let rows = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let key = HashKey(manifest.hash_key[0], manifest.hash_key[1]);
     let io = |error| BuildError::io(dir, "writing the graph")(error);

@@ -94,3 +94,62 @@ pub struct Classify {
     #[arg(long)]
     pub found: bool,
 }
+
+#[derive(Subcommand)]
+pub enum Trace {
+    /// Where the value went
+    Forward(TraceRun),
+    /// Where the value came from
+    Backward(TraceRun),
+}
+
+#[derive(Args)]
+pub struct TraceRun {
+    /// Where to begin: outpoints (TXID:N), txids (all their outputs), addresses (all that they received)
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<String>,
+    /// The graph's directory
+    #[arg(long)]
+    pub graph: PathBuf,
+    /// How taint is passed on: haircut (in proportion), fifo, lifo (by order), tiho (into the highest outputs),
+    /// poison (everything touched), or all of them
+    #[arg(long, default_value = "haircut", value_parser = ["haircut", "fifo", "lifo", "tiho", "poison", "all"])]
+    pub method: String,
+    /// Label files: OFAC list, TagPack (file or folder), our CSV or JSON
+    #[arg(long, num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+    /// Count nothing later than this height or time (RFC 3339)
+    #[arg(long, value_name = "HEIGHT|TIME")]
+    pub until: Option<String>,
+    /// Don't follow outputs with less taint
+    #[arg(long, default_value_t = 0)]
+    pub min_sat: u64,
+    /// The most pieces of taint held at once: outputs, or runs of satoshi for fifo and lifo (about 50 bytes each)
+    #[arg(long, default_value_t = 50_000_000)]
+    pub budget: usize,
+    /// Exactly the kinds of label at which it ends, instead of exchange, bridge, mixer, payment, gambling, market,
+    /// hosted; `none` ends nowhere
+    #[arg(long, num_args = 1.., value_name = "KIND")]
+    pub stop: Vec<String>,
+    /// Go on through mixes by the haircut rule, with less confidence
+    #[arg(long)]
+    pub through_mixers: bool,
+    /// One row per service, for freeze letters
+    #[arg(long)]
+    pub csv: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub enum Labels {
+    /// Read label lists and write them in one form; what is left out is counted and said
+    Import {
+        /// What the file is
+        #[arg(value_parser = ["ofac", "tagpack", "csv", "json"])]
+        form: String,
+        /// The file, or a folder of such files
+        path: PathBuf,
+        /// Where the labels go: JSON, one a line
+        #[arg(long)]
+        out: PathBuf,
+    },
+}

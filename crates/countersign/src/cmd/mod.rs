@@ -91,6 +91,8 @@ pub fn run(cli: Cli) -> Done {
         Command::Verify(args) => verify::run(cx, &args),
         Command::Graph(command) => crate::tracing::graph::run(cx, command),
         Command::Cluster(command) => crate::tracing::cluster::run(cx, command),
+        Command::Trace(command) => crate::tracing::trace::run(cx, &command),
+        Command::Labels(command) => crate::tracing::labels::run(cx, command),
         Command::Coinjoin(command) => crate::tracing::coinjoin::run(&command),
     }
 }

@@ -61,7 +61,10 @@ fn show(cx: Context, graph: &Graph, address: &str) -> Done {
 fn why(cx: Context, graph: &Graph, a: &str, b: &str) -> Done {
     let (from, to) = (script(graph, a)?, script(graph, b)?);
     let Some(steps) = trace::cluster::why(graph, from, to) else {
-        cx.say(&json!({"same_cluster": false, "steps": []}), "not one cluster: no chain of transactions spends them together");
+        cx.say(
+            &json!({"same_cluster": false, "steps": []}),
+            "not one cluster: no chain of transactions spends them together",
+        );
         return Ok(());
     };
     let row = |step: &trace::cluster::Step| {

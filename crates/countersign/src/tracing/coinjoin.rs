@@ -84,7 +84,8 @@ fn of_file(path: &Path, args: &Classify, out: &mut impl std::io::Write) -> Done 
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let failed = |e: std::io::Error| Fail::malformed(path.display(), format!("line {number}"), e);
+        let failed =
+            |e: std::io::Error| Fail::malformed(path.display(), format!("line {number}"), e);
         let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
         if read.map_err(failed)? == 0 {
             break;
@@ -92,7 +93,8 @@ fn of_file(path: &Path, args: &Classify, out: &mut impl std::io::Write) -> Done 
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let malformed = |detail: String| Fail::malformed(path.display(), format!("line {number}"), detail);
+        let malformed =
+            |detail: String| Fail::malformed(path.display(), format!("line {number}"), detail);
         let value: Value = match serde_json::from_slice(&line) {
             Ok(value) => value,
             // One document over several lines, as people keep single transactions.
@@ -153,7 +155,8 @@ fn read_esplora(tx: &Value) -> Result<(String, TxView), String> {
     let mut names = Names::default();
     let mut view = TxView::default();
     let mut prevouts = Vec::new();
-    let list = |name: &str| tx.get(name).and_then(Value::as_array).ok_or_else(|| format!("no {name}"));
+    let list =
+        |name: &str| tx.get(name).and_then(Value::as_array).ok_or_else(|| format!("no {name}"));
     for (n, input) in list("vin")?.iter().enumerate() {
         let at = format!("vin[{n}]");
         let from = input.get("txid").and_then(Value::as_str);
@@ -162,7 +165,8 @@ fn read_esplora(tx: &Value) -> Result<(String, TxView), String> {
         match input.get("prevout") {
             Some(prevout @ Value::Object(_)) => {
                 let script = script(prevout, &at)?;
-                let value = number(prevout.get("value")).ok_or_else(|| format!("{at} has no value"))?;
+                let value =
+                    number(prevout.get("value")).ok_or_else(|| format!("{at} has no value"))?;
                 view.spends_coordinator |= is_coordinator(&script);
                 view.inputs.push(Input {
                     value: Some(value),

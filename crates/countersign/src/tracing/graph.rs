@@ -105,8 +105,12 @@ fn info(cx: Context, path: &std::path::Path) -> Done {
         m.counts.scripts,
         if m.complete { "complete from genesis" } else { "not complete: blocks are missing" },
     );
-    text.push_str(&format!("{:<16}{:>16}{:>12}{:>14}\n", "column", "bytes", "an output", "whole chain"));
-    let mut sums = [(Heat::Hot, "hot", 0, 0), (Heat::Cold, "cold", 0, 0), (Heat::Evidence, "evidence", 0, 0)];
+    text.push_str(&format!(
+        "{:<16}{:>16}{:>12}{:>14}\n",
+        "column", "bytes", "an output", "whole chain"
+    ));
+    let mut sums =
+        [(Heat::Hot, "hot", 0, 0), (Heat::Cold, "cold", 0, 0), (Heat::Evidence, "evidence", 0, 0)];
     for column in Column::ALL {
         let (name, heat, about) = column.about();
         let (bytes, projected) = (column.len_at(&m.counts), column.len_at(&whole));
@@ -141,7 +145,8 @@ fn info(cx: Context, path: &std::path::Path) -> Done {
 /// This graph's shares, carried over to the whole chain's rows.
 fn whole_chain(counts: &Counts) -> Counts {
     let share = |part: u64, of: u64, whole: u64| {
-        u64::try_from(u128::from(part) * u128::from(whole) / u128::from(of.max(1))).unwrap_or(u64::MAX)
+        u64::try_from(u128::from(part) * u128::from(whole) / u128::from(of.max(1)))
+            .unwrap_or(u64::MAX)
     };
     Counts {
         wide: share(counts.wide, counts.outputs, WHOLE.outputs),
@@ -181,7 +186,10 @@ fn verify(cx: Context, path: &std::path::Path) -> Done {
     let list: Vec<Value> =
         findings.iter().map(|f| json!({"column": f.column, "what": f.what})).collect();
     if findings.is_empty() {
-        cx.say(&json!({"verified": true, "findings": list}), "verified: every byte is what was written, and the rows agree");
+        cx.say(
+            &json!({"verified": true, "findings": list}),
+            "verified: every byte is what was written, and the rows agree",
+        );
         return Ok(());
     }
     let lines: Vec<String> = findings.iter().map(|f| format!("{}: {}", f.column, f.what)).collect();

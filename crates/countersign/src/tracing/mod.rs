@@ -2,10 +2,14 @@
 
 pub mod cluster;
 pub mod coinjoin;
+mod found;
 pub mod graph;
+pub mod labels;
 mod name;
 mod progress;
 mod show;
+mod tagpack;
+pub mod trace;
 
 use std::path::Path;
 

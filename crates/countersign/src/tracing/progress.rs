@@ -61,7 +61,9 @@ pub fn bar(words: &'static str, total: u64, unit: Unit) -> ProgressBar {
     }
     let template = match (total, unit) {
         (0, _) => "{spinner} {msg} {elapsed}",
-        (_, Unit::Bytes) => "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left",
+        (_, Unit::Bytes) => {
+            "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left"
+        }
         (_, Unit::Things) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} left",
     };
     let bar = ProgressBar::new(total).with_message(words);

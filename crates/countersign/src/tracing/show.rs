@@ -95,7 +95,9 @@ fn output_text(graph: &Graph, output: OutputNum) -> String {
     let to = name::address(graph, &script).unwrap_or_else(|| withdrawal::digest::hex(&script));
     let value = crate::show::btc(bitcoin::Amount::from_sat(graph.value(output)));
     let fate = match graph.spender(output) {
-        Some(tx) if graph.is_coinbase(tx) => "destroyed by a coinbase with the same txid".to_owned(),
+        Some(tx) if graph.is_coinbase(tx) => {
+            "destroyed by a coinbase with the same txid".to_owned()
+        }
         Some(tx) => format!("spent by {}", header::show(&graph.txid(tx))),
         None => "unspent".to_owned(),
     };
@@ -104,10 +106,12 @@ fn output_text(graph: &Graph, output: OutputNum) -> String {
 
 fn transaction_text(graph: &Graph, tx: TxNum) -> String {
     let row = graph.block_of(tx);
-    let height = row.and_then(|r| r.height).map_or("unknown height".to_owned(), |h| format!("height {h}"));
+    let height =
+        row.and_then(|r| r.height).map_or("unknown height".to_owned(), |h| format!("height {h}"));
     let time = row.map(|r| name::time(r.time)).unwrap_or_default();
     let fee = fee(graph, tx).map_or("fee unknown".to_owned(), |sat| format!("fee {sat} sat"));
-    let mut text = format!("transaction {}\n{height}, {time}, {fee}\ninputs\n", header::show(&graph.txid(tx)));
+    let mut text =
+        format!("transaction {}\n{height}, {time}, {fee}\ninputs\n", header::show(&graph.txid(tx)));
     for prevout in graph.prevouts(tx) {
         let line = match prevout {
             Prevout::Coinbase => "  new coins\n".to_owned(),
@@ -121,7 +125,9 @@ fn transaction_text(graph: &Graph, tx: TxNum) -> String {
                     "  {}:{}  {}  not in the graph\n",
                     header::show(&coin.txid),
                     coin.vout,
-                    coin.value_sat.map_or("value unknown".to_owned(), |v| crate::show::btc(bitcoin::Amount::from_sat(v)))
+                    coin.value_sat.map_or("value unknown".to_owned(), |v| crate::show::btc(
+                        bitcoin::Amount::from_sat(v)
+                    ))
                 ),
                 None => String::new(),
             },

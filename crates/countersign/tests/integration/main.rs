@@ -13,4 +13,5 @@ mod command;
 mod drill;
 mod governance;
 mod offline;
+mod taint;
 mod walkthrough;

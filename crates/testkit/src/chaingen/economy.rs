@@ -193,7 +193,11 @@ impl Economy {
         let kinds = ["market", "gambling", "payment", "hosted"];
         let mut known: Vec<(Owner, String, &str)> = Vec::new();
         for nth in 0..SERVICES {
-            known.push((EXCHANGES + nth, format!("service-{nth}"), kinds[nth as usize % kinds.len()]));
+            known.push((
+                EXCHANGES + nth,
+                format!("service-{nth}"),
+                kinds[nth as usize % kinds.len()],
+            ));
         }
         for owner in 0..EXCHANGES {
             known.push((owner, format!("exchange-{owner}"), "exchange"));
@@ -418,7 +422,9 @@ impl Economy {
     fn deposit(&mut self) {
         let user = self.user();
         let exchange = self.exchange();
-        let Some(coins) = self.take(user, 60_000, 3).and_then(|c| self.more(user, c, 5)) else { return };
+        let Some(coins) = self.take(user, 60_000, 3).and_then(|c| self.more(user, c, 5)) else {
+            return;
+        };
         let sum: u64 = coins.iter().map(|c| c.value).sum();
         let fee = self.fee(coins.len(), 1).min(40_000);
         // A user's deposit address stays the same: of a thousand that the exchange gave out.
@@ -430,7 +436,9 @@ impl Economy {
     fn sweep(&mut self) {
         let exchange = self.exchange();
         let many = 5 + self.rng.index(60);
-        let Some(coins) = self.take(exchange, 1, many).and_then(|first| self.more(exchange, first, many)) else {
+        let Some(coins) =
+            self.take(exchange, 1, many).and_then(|first| self.more(exchange, first, many))
+        else {
             return;
         };
         let sum: u64 = coins.iter().map(|c| c.value).sum();
@@ -498,7 +506,11 @@ impl Economy {
             let address = self.address(to, true);
             let back = self.address(user, true);
             let change = sum - amount - self.fee(1, 2).min(9_000);
-            let txid = self.spend(user, &coins, &[(to, Pay::To(address, amount)), (user, Pay::To(back, change))]);
+            let txid = self.spend(
+                user,
+                &coins,
+                &[(to, Pay::To(address, amount)), (user, Pay::To(back, change))],
+            );
             // The change is the next step's coin.
             let held = &mut self.wallets[user as usize].coins;
             let Some(at) = held.iter().rposition(|c| c.txid == txid) else { return };

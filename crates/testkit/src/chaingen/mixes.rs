@@ -21,7 +21,10 @@ const POOLS: [(u64, u64); 4] =
 /// the powers of three, and 1-2-5 times the powers of ten, from 5,000 satoshi on.
 fn wabisabi_values() -> Vec<u64> {
     let max = 137_438_953_472;
-    let powers = |base: u64| std::iter::successors(Some(1_u64), move |n| n.checked_mul(base)).take_while(move |n| *n <= max);
+    let powers = |base: u64| {
+        std::iter::successors(Some(1_u64), move |n| n.checked_mul(base))
+            .take_while(move |n| *n <= max)
+    };
     let mut values: Vec<u64> = powers(2)
         .chain(powers(3))
         .chain(powers(3).map(|n| 2 * n))
@@ -71,7 +74,9 @@ impl Economy {
                 break;
             }
             let owner = self.user();
-            if self.wallets[owner as usize].kind != Kind::P2wpkh || guests.iter().any(|g| g.owner == owner) {
+            if self.wallets[owner as usize].kind != Kind::P2wpkh
+                || guests.iter().any(|g| g.owner == owner)
+            {
                 continue;
             }
             let many_coins = 1 + self.rng.index(most);
@@ -122,7 +127,8 @@ impl Economy {
         let txid = self.spend(guest.owner, &guest.coins, &pays);
         // Premix coins wait for a round.
         let held = &mut self.wallets[guest.owner as usize].coins;
-        let premix: Vec<Coin> = held.iter().filter(|c| c.txid == txid && c.vout as usize >= first).copied().collect();
+        let premix: Vec<Coin> =
+            held.iter().filter(|c| c.txid == txid && c.vout as usize >= first).copied().collect();
         held.retain(|c| c.txid != txid || (c.vout as usize) < first);
         self.pools.premix[pool].extend(premix.into_iter().map(|c| (guest.owner, c)));
     }
@@ -134,7 +140,8 @@ impl Economy {
         let fresh = 2 + self.rng.index(2);
         let mut coins: Vec<(Owner, Coin)> = Vec::new();
         for (want, old) in [(5 - fresh, true), (5, false)] {
-            let list = if old { &mut self.pools.postmix[pool] } else { &mut self.pools.premix[pool] };
+            let list =
+                if old { &mut self.pools.postmix[pool] } else { &mut self.pools.premix[pool] };
             for _ in 0..list.len().min(20) {
                 if coins.len() == want {
                     break;
@@ -148,7 +155,11 @@ impl Economy {
         let premixed = coins.iter().filter(|(_, c)| c.value > size).count();
         if coins.len() < 5 || premixed == 0 {
             for (owner, coin) in coins {
-                let list = if coin.value > size { &mut self.pools.premix } else { &mut self.pools.postmix };
+                let list = if coin.value > size {
+                    &mut self.pools.premix
+                } else {
+                    &mut self.pools.postmix
+                };
                 list[pool].push((owner, coin));
             }
             return;
@@ -156,7 +167,8 @@ impl Economy {
         let owners: Vec<Owner> = coins.iter().map(|(owner, _)| *owner).collect();
         let mut inputs: Vec<Coin> = coins.into_iter().map(|(_, coin)| coin).collect();
         inputs.sort_by_key(|c| (c.txid.iter().rev().copied().collect::<Vec<_>>(), c.vout));
-        let mut pays: Vec<(Owner, Pay)> = owners.iter().map(|owner| self.to(*owner, size)).collect();
+        let mut pays: Vec<(Owner, Pay)> =
+            owners.iter().map(|owner| self.to(*owner, size)).collect();
         sort_by_script(&mut pays, self.seed);
         let txid = self.spend(COORDINATOR, &inputs, &pays);
         self.record(txid, "whirlpool", 5);
@@ -193,7 +205,8 @@ impl Economy {
         }
         for level in 1..8 {
             let value = base << level;
-            let able: Vec<usize> = (0..guests.len()).filter(|g| rests[*g] > value + 10_000).collect();
+            let able: Vec<usize> =
+                (0..guests.len()).filter(|g| rests[*g] > value + 10_000).collect();
             if able.len() < 2 {
                 break;
             }
@@ -207,7 +220,8 @@ impl Economy {
                 pays.push(self.to(guest.owner, rest));
             }
         }
-        let collected = coordinator_fee * guests.iter().filter(|g| spendable(g) >= base + coordinator_fee).count() as u64;
+        let collected = coordinator_fee
+            * guests.iter().filter(|g| spendable(g) >= base + coordinator_fee).count() as u64;
         pays.push(self.to(COORDINATOR, collected));
         let mut inputs: Vec<Coin> = guests.iter().flat_map(|g| g.coins.iter().copied()).collect();
         let sum_out: u64 = pays.iter().map(|(_, p)| value(p)).sum();

@@ -64,7 +64,9 @@ const FILE_LEN: usize = 128 << 20;
 pub fn generate(plan: &Plan, progress: &mut dyn FnMut(u32)) -> io::Result<Made> {
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()));
     if u64::from(plan.blocks) > plan.txs || plan.blocks == 0 {
-        return refuse("every block has a transaction: give as many transactions as blocks at least");
+        return refuse(
+            "every block has a transaction: give as many transactions as blocks at least",
+        );
     }
     if plan.txs / u64::from(plan.blocks) > 6_000 {
         return refuse("a block holds about 6,000 transactions: give more blocks");

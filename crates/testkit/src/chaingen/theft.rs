@@ -112,7 +112,14 @@ impl Theft {
         }
     }
 
-    fn deliver(&mut self, world: &mut Economy, coin: Coin, owner: Owner, to: super::wire::Address, label: &str) {
+    fn deliver(
+        &mut self,
+        world: &mut Economy,
+        coin: Coin,
+        owner: Owner,
+        to: super::wire::Address,
+        label: &str,
+    ) {
         let fee = 4_000.min(coin.value / 10);
         let txid = world.spend(THIEF, &[coin], &[(owner, Pay::To(to, coin.value - fee))]);
         let outpoint = format!("{}:0", shown(&txid));

@@ -79,7 +79,10 @@ impl Truth {
     /// A transaction that mixes.
     pub fn mix(&mut self, mix: &Mix) -> io::Result<()> {
         let Mix { txid, class, participants } = mix;
-        writeln!(self.mixes, r#"{{"txid":"{txid}","class":"{class}","participants":{participants}}}"#)
+        writeln!(
+            self.mixes,
+            r#"{{"txid":"{txid}","class":"{class}","participants":{participants}}}"#
+        )
     }
 
     /// An address that the world knows.

@@ -41,7 +41,9 @@ impl Address {
     pub fn script(self, seed: u64, out: &mut Vec<u8>) {
         let mut hash = [0_u8; 32];
         for (at, eight) in hash.chunks_exact_mut(8).enumerate() {
-            let word = mix(seed ^ (u64::from(self.id) << 3 | at as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
+            let word =
+                mix(seed
+                    ^ (u64::from(self.id) << 3 | at as u64).wrapping_mul(0x2545_f491_4f6c_dd1d));
             eight.copy_from_slice(&word.to_le_bytes());
         }
         match self.kind {
@@ -279,7 +281,9 @@ pub fn block(prev: [u8; 32], time: u32, txids: &[[u8; 32]], txs: &[u8]) -> (Vec<
     while level.len() > 1 {
         level = level
             .chunks(2)
-            .map(|pair| sha256d::Hash::hash(&[pair[0], *pair.last().unwrap()].concat()).to_byte_array())
+            .map(|pair| {
+                sha256d::Hash::hash(&[pair[0], *pair.last().unwrap()].concat()).to_byte_array()
+            })
             .collect();
     }
     let mut head = Vec::with_capacity(txs.len() + 100);

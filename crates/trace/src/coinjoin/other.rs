@@ -27,14 +27,18 @@ pub fn rule(f: &Features<'_>) -> Option<Finding> {
     if alike >= 3 {
         return answer(
             0.80,
-            format!("{k} equal outputs of {d} sat; {alike} participants pay exactly the same {share} sat"),
+            format!(
+                "{k} equal outputs of {d} sat; {alike} participants pay exactly the same {share} sat"
+            ),
         );
     }
     let (pairs, odds) = pairs(f);
     if pairs >= 3 && 2 * pairs >= others && odds < 1e-4 {
         return answer(
             0.60,
-            format!("{k} equal outputs of {d} sat; {pairs} changes fit one input each, less a small fee"),
+            format!(
+                "{k} equal outputs of {d} sat; {pairs} changes fit one input each, less a small fee"
+            ),
         );
     }
     None
@@ -52,7 +56,9 @@ fn pairs(f: &Features<'_>) -> (usize, f64) {
     for change in changes.into_iter().rev() {
         let want = d + change;
         let at = inputs.partition_point(|v| *v < want);
-        let Some(value) = inputs.get(at).copied().filter(|v| *v <= want + fee_max) else { continue };
+        let Some(value) = inputs.get(at).copied().filter(|v| *v <= want + fee_max) else {
+            continue;
+        };
         inputs.remove(at);
         pairs += 1;
         #[expect(clippy::cast_precision_loss, reason = "an estimate of odds")]

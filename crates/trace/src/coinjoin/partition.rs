@@ -93,7 +93,8 @@ impl Search<'_> {
                 if top - sum > self.fee_max {
                     break;
                 }
-                if let Some(list) = self.candidates.get_mut(at).filter(|l| l.len() < CANDIDATES_MAX) {
+                if let Some(list) = self.candidates.get_mut(at).filter(|l| l.len() < CANDIDATES_MAX)
+                {
                     list.push(Candidate { mask, inputs: size, earns: top - sum });
                 }
             }
@@ -122,7 +123,13 @@ impl Search<'_> {
         self.go(&order, 0, 0, &mut chosen);
     }
 
-    fn go(&mut self, order: &[usize], used: u128, missed: usize, chosen: &mut Vec<(usize, Candidate)>) {
+    fn go(
+        &mut self,
+        order: &[usize],
+        used: u128,
+        missed: usize,
+        chosen: &mut Vec<(usize, Candidate)>,
+    ) {
         self.steps = self.steps.saturating_sub(1);
         if self.steps == 0 || missed >= self.best.0 {
             return;
@@ -136,7 +143,9 @@ impl Search<'_> {
         };
         let count = self.candidates.get(*at).map_or(0, Vec::len);
         for nth in 0..count {
-            let Some(candidate) = self.candidates.get(*at).and_then(|l| l.get(nth)).copied() else { break };
+            let Some(candidate) = self.candidates.get(*at).and_then(|l| l.get(nth)).copied() else {
+                break;
+            };
             if candidate.mask & used == 0 {
                 chosen.push((*at, candidate));
                 self.go(rest, used | candidate.mask, missed, chosen);

@@ -17,7 +17,9 @@ pub fn rule(f: &Features<'_>) -> Option<Finding> {
     let best = f.counts.iter().filter_map(|(value, n)| premix(f, *value, *n)).max()?;
     let Premix { paid, count, pool, .. } = best;
     let mut evidence = vec![
-        format!("{count} premix outputs of the pool of {pool} sat, each with a share of the miner's fee"),
+        format!(
+            "{count} premix outputs of the pool of {pool} sat, each with a share of the miner's fee"
+        ),
         format!("one data output of {pushed} bytes"),
     ];
     if paid {

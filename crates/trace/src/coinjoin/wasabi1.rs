@@ -80,8 +80,8 @@ fn judge(f: &Features<'_>, levels: &[u64]) -> Option<(f64, Vec<String>)> {
     }
     let mut evidence = vec!["the usual base, not a round amount".to_owned()];
     let sorted = f.outs_rise() && f.ins_rise();
-    let doubles = levels.len() >= 2
-        && levels.windows(2).all(|pair| matches!(pair, [a, b] if *b == 2 * a));
+    let doubles =
+        levels.len() >= 2 && levels.windows(2).all(|pair| matches!(pair, [a, b] if *b == 2 * a));
     if k >= 10 && doubles && sorted {
         evidence.push("levels double exactly, sorted by rising value".to_owned());
         return Some((if f.known { 0.95 } else { 0.90 }, evidence));
@@ -104,7 +104,10 @@ fn judge(f: &Features<'_>, levels: &[u64]) -> Option<(f64, Vec<String>)> {
         evidence.push("inputs and outputs sorted by rising value".to_owned());
         return Some((if k >= 10 { 0.97 } else { 0.85 }, evidence));
     }
-    let is_joinmarket = || joinmarket::rule(f).is_some_and(|found| found.class == Class::JoinMarket && found.ends_trace());
+    let is_joinmarket = || {
+        joinmarket::rule(f)
+            .is_some_and(|found| found.class == Class::JoinMarket && found.ends_trace())
+    };
     if k < 10 || is_joinmarket() {
         return None;
     }

@@ -95,7 +95,15 @@ mod tests {
 
     #[test]
     fn denominations_are_those_of_the_source() {
-        for (value, round) in [(5_000, true), (6_561, false), (8_192, false), (13_122, false), (100_000_000, true), (134_217_728, false), (137_438_953_472, false)] {
+        for (value, round) in [
+            (5_000, true),
+            (6_561, false),
+            (8_192, false),
+            (13_122, false),
+            (100_000_000, true),
+            (134_217_728, false),
+            (137_438_953_472, false),
+        ] {
             assert_eq!(is_denomination(value), Some(round), "{value}");
         }
         for value in [0, 1_000, 30_000, 100_000_001, 274_877_906_944] {

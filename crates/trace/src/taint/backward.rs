@@ -156,7 +156,8 @@ impl Backward<'_> {
             .collect();
         let sum: u128 = tainted.iter().map(|(_, p)| u128::from(p.tainted)).sum();
         let inputs: Vec<Prevout> = self.graph.prevouts(tx).collect();
-        let values: Option<Vec<u64>> = inputs.iter().map(|p| self.graph.prevout_value(*p)).collect();
+        let values: Option<Vec<u64>> =
+            inputs.iter().map(|p| self.graph.prevout_value(*p)).collect();
         let Some(values) = values else {
             for (output, piece) in tainted {
                 self.cut(Place::Output(output), piece.tainted, Reason::UnknownPrevout);

@@ -176,7 +176,14 @@ impl Forward<'_> {
     }
 
     /// Looks where an output's taint ends, or lets it wait for its spender.
-    fn follow(&mut self, by: TxNum, output: OutputNum, piece: Piece, runs: Option<Runs>, source: bool) {
+    fn follow(
+        &mut self,
+        by: TxNum,
+        output: OutputNum,
+        piece: Piece,
+        runs: Option<Runs>,
+        source: bool,
+    ) {
         self.found.outputs += 1;
         let spender = self.spender(output);
         let to = self.end_or_follow(output, piece, runs, spender, source);
@@ -200,7 +207,8 @@ impl Forward<'_> {
             self.cut(output, piece.tainted, Reason::DuplicateCoinbase);
             return None;
         }
-        if !source && !self.attribution.labels().is_empty() && self.labelled(output, script, piece) {
+        if !source && !self.attribution.labels().is_empty() && self.labelled(output, script, piece)
+        {
             return None;
         }
         let Some(spender) = spender else {
@@ -419,7 +427,8 @@ impl Forward<'_> {
         let mut runs = Vec::new();
         let fee = self.share(tx, &mut runs);
         self.found.fees_sat += u64::try_from(fee).unwrap_or(u64::MAX);
-        let piece = Piece { tainted: 0, hops: self.tx.hops + 1, way: self.tx.way.unwrap_or(WayNum::PLAIN) };
+        let piece =
+            Piece { tainted: 0, hops: self.tx.hops + 1, way: self.tx.way.unwrap_or(WayNum::PLAIN) };
         let shares = std::mem::take(&mut self.tx.shares);
         let mut runs = runs.into_iter();
         for (output, share) in self.graph.outputs_of(tx).zip(&shares) {

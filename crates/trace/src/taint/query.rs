@@ -215,7 +215,9 @@ impl Found {
 
 /// A trace that contradicts itself: a defect of the program or a damaged graph. No result is better than a wrong one.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the trace does not add up: {ended} sat ended of {stolen}; the graph is damaged (`graph verify`) or this is a defect")]
+#[error(
+    "the trace does not add up: {ended} sat ended of {stolen}; the graph is damaged (`graph verify`) or this is a defect"
+)]
 pub struct Unbalanced {
     /// Satoshi that ended somewhere.
     pub ended: u128,

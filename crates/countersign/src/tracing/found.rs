@@ -1,0 +1,285 @@
+//! What a trace found, as JSON, as text, and as the files that are handed on.
+
+use std::collections::BTreeMap;
+
+use bitcoin::Amount;
+use chaingraph::{Graph, TxNum, header};
+use serde_json::{Value, json};
+use trace::taint::{Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query};
+
+use super::name;
+use super::trace::{Ground, as_of, write};
+use crate::cli::TraceRun;
+use crate::cmd::Context;
+use crate::fail::Done;
+use crate::show::btc;
+
+/// A trace by one method.
+pub struct Report {
+    /// What was asked.
+    pub query: Query,
+    /// What was found.
+    pub found: Found,
+}
+
+/// One document: the trace, or with several methods a list of them.
+pub fn json(ground: &Ground, reports: &[Report]) -> Value {
+    match reports {
+        [one] => one_json(ground, one),
+        several => json!({
+            "method": "all",
+            "traces": several.iter().map(|r| one_json(ground, r)).collect::<Vec<_>>(),
+        }),
+    }
+}
+
+fn one_json(ground: &Ground, report: &Report) -> Value {
+    let (graph, found) = (&ground.graph, &report.found);
+    let sources: Vec<Value> = report
+        .query
+        .sources
+        .iter()
+        .map(|o| {
+            json!({"outpoint": name::outpoint(graph, *o), "address": name::address_of(graph, *o),
+                "value_sat": graph.value(*o)})
+        })
+        .collect();
+    json!({
+        "source": sources,
+        "direction": match report.query.direction { Direction::Forward => "forward", Direction::Backward => "backward" },
+        "method": report.query.method.word(),
+        "as_of": as_of(ground),
+        "complete": graph.manifest().complete,
+        "stolen_sat": found.stolen_sat,
+        "resolved": found.resolved.iter().map(|m| met(graph, m)).collect::<Vec<_>>(),
+        "passed": found.passed.iter().map(|m| met(graph, m)).collect::<Vec<_>>(),
+        "mixed": found.mixed.iter().map(|m| mixed(graph, m)).collect::<Vec<_>>(),
+        "unspent": found.unspent.iter().map(|a| arrival(graph, a)).collect::<Vec<_>>(),
+        "mined": found.mined.iter().map(|a| arrival(graph, a)).collect::<Vec<_>>(),
+        "fees_sat": found.fees_sat,
+        "cut": found.cut.iter().map(|c| cut(graph, c)).collect::<Vec<_>>(),
+        "graph": picture(graph, found),
+        "label_versions": ground.versions,
+        "graph_id": graph.manifest().id(),
+        "transactions": found.transactions,
+        "outputs": found.outputs,
+    })
+}
+
+fn via(graph: &Graph, txs: &[TxNum]) -> Vec<String> {
+    txs.iter().map(|tx| header::show(&graph.txid(*tx))).collect()
+}
+
+fn round(confidence: f64) -> f64 {
+    (confidence * 1e6).round() / 1e6
+}
+
+fn met(graph: &Graph, met: &Met) -> Value {
+    let Met { arrival, label, via_cluster, confidence } = met;
+    let tx = graph.tx_of(arrival.output);
+    let block = tx.and_then(|tx| graph.block_of(tx));
+    json!({
+        "label": label.label,
+        "kind": label.kind.word(),
+        "label_source": label.source,
+        "label_source_sha256": label.source_sha256,
+        "label_date": label.date,
+        "via_cluster": via_cluster,
+        "outpoint": name::outpoint(graph, arrival.output),
+        "address": name::address_of(graph, arrival.output),
+        "height": block.and_then(|b| b.height),
+        "time": block.map(|b| name::time(b.time)),
+        "tainted_sat": arrival.tainted_sat,
+        "confidence": round(*confidence),
+        "hops": arrival.hops,
+        "via": via(graph, &arrival.via),
+        "evidence_txid": tx.map(|tx| header::show(&graph.txid(tx))),
+    })
+}
+
+fn mixed(graph: &Graph, mixed: &Mixed) -> Value {
+    json!({
+        "txid": header::show(&graph.txid(mixed.tx)),
+        "class": mixed.class.word(),
+        "confidence": round(mixed.confidence),
+        "tainted_sat": mixed.tainted_sat,
+        "denominations": mixed.denominations,
+    })
+}
+
+fn arrival(graph: &Graph, arrival: &Arrival) -> Value {
+    let mut json = json!({
+        "outpoint": name::outpoint(graph, arrival.output),
+        "address": name::address_of(graph, arrival.output),
+        "tainted_sat": arrival.tainted_sat,
+        "hops": arrival.hops,
+    });
+    if let (Value::Object(members), false) = (&mut json, arrival.via.is_empty()) {
+        members.insert("via".to_owned(), json!(via(graph, &arrival.via)));
+        members.insert("confidence".to_owned(), json!(round(arrival.factor)));
+    }
+    json
+}
+
+fn cut(graph: &Graph, cut: &Cut) -> Value {
+    let outpoint = match cut.place {
+        Place::Output(output) => name::outpoint(graph, output),
+        Place::Outside(txid, vout) => format!("{}:{vout}", header::show(&txid)),
+    };
+    json!({"outpoint": outpoint, "tainted_sat": cut.tainted_sat, "reason": cut.reason.word()})
+}
+
+/// The largest edges with the transactions that they join, for pictures.
+fn picture(graph: &Graph, found: &Found) -> Value {
+    let mut txs: Vec<TxNum> =
+        found.edges.iter().flat_map(|e| [Some(e.from), e.to]).flatten().collect();
+    txs.sort_unstable();
+    txs.dedup();
+    let node = |tx: &TxNum| {
+        let block = graph.block_of(*tx);
+        json!({"txid": header::show(&graph.txid(*tx)), "height": block.and_then(|b| b.height),
+            "time": block.map(|b| name::time(b.time))})
+    };
+    let edge = |e: &Edge| {
+        json!({"from": header::show(&graph.txid(e.from)), "to": e.to.map(|tx| header::show(&graph.txid(tx))),
+            "outpoint": name::outpoint(graph, e.output), "tainted_sat": e.tainted_sat})
+    };
+    let (edges, sat) = found.edges_left_out;
+    json!({
+        "nodes": txs.iter().map(node).collect::<Vec<_>>(),
+        "edges": found.edges.iter().map(edge).collect::<Vec<_>>(),
+        "left_out": {"edges": edges, "tainted_sat": u64::try_from(sat).unwrap_or(u64::MAX)},
+    })
+}
+
+/// What arrived, by service: label, kind, what and how often.
+fn by_service(found: &Found) -> Vec<(String, String, u64, usize, f64)> {
+    let mut all: BTreeMap<(String, String), (u64, usize, f64)> = BTreeMap::new();
+    for met in &found.resolved {
+        let key = (met.label.label.clone(), met.label.kind.word().to_owned());
+        let entry = all.entry(key).or_insert((0, 0, 1.0));
+        entry.0 += met.arrival.tainted_sat;
+        entry.1 += 1;
+        entry.2 = entry.2.min(met.confidence);
+    }
+    let mut list: Vec<_> = all.into_iter().map(|((l, k), (sat, n, c))| (l, k, sat, n, c)).collect();
+    list.sort_by_key(|(_, _, sat, ..)| std::cmp::Reverse(*sat));
+    list
+}
+
+fn sat(n: u64) -> String {
+    btc(Amount::from_sat(n))
+}
+
+/// The answer for people.
+pub fn text(ground: &Ground, report: &Report) -> String {
+    let found = &report.found;
+    let mut text = format!(
+        "{} by {}: {} from {} outputs, through {} transactions\n",
+        match report.query.direction {
+            Direction::Forward => "forward",
+            Direction::Backward => "backward",
+        },
+        report.query.method.word(),
+        sat(found.stolen_sat),
+        report.query.sources.len(),
+        found.transactions
+    );
+    if !ground.graph.manifest().complete {
+        text.push_str("the graph has holes: unspent means not spent in what is held\n");
+    }
+    for (label, kind, amount, n, least) in by_service(found) {
+        text.push_str(&format!(
+            "  {:>22}  {label} ({kind}), {n} payments, confidence {least:.2} and up\n",
+            sat(amount)
+        ));
+    }
+    let line = |amount: u64, what: String| format!("  {:>22}  {what}\n", sat(amount));
+    let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
+    for mix in &found.mixed {
+        let what =
+            format!("mixed in {} ({})", header::show(&ground.graph.txid(mix.tx)), mix.class.word());
+        text.push_str(&line(mix.tainted_sat, what));
+    }
+    let unspent = sum(&mut found.unspent.iter().map(|a| a.tainted_sat));
+    let mined = sum(&mut found.mined.iter().map(|a| a.tainted_sat));
+    if !found.unspent.is_empty() {
+        text.push_str(&line(unspent, format!("unspent in {} outputs", found.unspent.len())));
+    }
+    if !found.mined.is_empty() {
+        text.push_str(&line(mined, format!("mined in {} outputs", found.mined.len())));
+    }
+    let mut cuts: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
+    for cut in &found.cut {
+        let entry = cuts.entry(cut.reason.word()).or_default();
+        *entry = (entry.0.saturating_add(cut.tainted_sat), entry.1 + 1);
+    }
+    for (reason, (amount, n)) in cuts {
+        text.push_str(&line(amount, format!("not followed: {reason}, {n} outputs")));
+    }
+    if found.fees_sat > 0 {
+        text.push_str(&line(found.fees_sat, "fees".to_owned()));
+    }
+    for met in &found.passed {
+        let what = format!("passed {} ({})", met.label.label, met.label.kind.word());
+        text.push_str(&line(met.arrival.tainted_sat, what));
+    }
+    text
+}
+
+/// One row per service, for freeze letters.
+fn csv(ground: &Ground, reports: &[Report]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let head = [
+        "method",
+        "label",
+        "kind",
+        "label_source",
+        "tainted_sat",
+        "payments",
+        "confidence_min",
+        "first_time",
+        "last_time",
+        "addresses",
+        "evidence_txids",
+    ];
+    let _ = writer.write_record(head); // into memory
+    for report in reports {
+        for (label, kind, amount, n, least) in by_service(&report.found) {
+            let of = |m: &&Met| m.label.label == label && m.label.kind.word() == kind;
+            let graph = &ground.graph;
+            let mut times = Vec::new();
+            let mut addresses = std::collections::BTreeSet::new();
+            let mut txids = Vec::new();
+            let mut source = String::new();
+            for met in report.found.resolved.iter().filter(of) {
+                let tx = graph.tx_of(met.arrival.output);
+                times.extend(tx.and_then(|tx| graph.block_of(tx)).map(|b| b.time));
+                addresses.extend(name::address_of(graph, met.arrival.output));
+                txids.extend(tx.map(|tx| header::show(&graph.txid(tx))));
+                source.clone_from(&met.label.source);
+            }
+            let time = |t: Option<&u32>| t.map(|t| name::time(*t)).unwrap_or_default();
+            let row = [
+                report.query.method.word().to_owned(),
+                label,
+                kind,
+                source,
+                amount.to_string(),
+                n.to_string(),
+                format!("{least:.3}"),
+                time(times.iter().min()),
+                time(times.iter().max()),
+                addresses.into_iter().collect::<Vec<_>>().join(" "),
+                txids.join(" "),
+            ];
+            let _ = writer.write_record(row);
+        }
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+/// The files that flags ask for.
+pub fn write_files(cx: Context, args: &TraceRun, ground: &Ground, reports: &[Report]) -> Done {
+    write(cx, args.csv.as_deref(), || csv(ground, reports))
+}

@@ -1,0 +1,158 @@
+//! `trace forward` and `backward`: sources are read, traces made, results said.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use chaingraph::{Graph, OutputNum, TxNum, header};
+use serde_json::{Value, json};
+use trace::labels::{Attribution, Kind};
+use trace::taint::{Direction, Method, Query, trace};
+
+use super::name::{self, Named};
+use super::progress::{Unit, bar};
+use super::{found, labels, open};
+use crate::cli::{Trace as Command, TraceRun};
+use crate::cmd::Context;
+use crate::fail::{Done, Fail};
+
+/// Runs a trace command.
+pub fn run(cx: Context, command: &Command) -> Done {
+    match command {
+        Command::Forward(args) => run_direction(cx, Direction::Forward, args),
+        Command::Backward(args) => run_direction(cx, Direction::Backward, args),
+    }
+}
+
+/// What a trace is over.
+pub struct Ground {
+    /// The graph.
+    pub graph: Graph,
+    /// Who owns what.
+    pub attribution: Attribution,
+    /// Label files by hash.
+    pub versions: Vec<Value>,
+    /// The first transaction that is too late.
+    pub until: Option<TxNum>,
+}
+
+fn run_direction(cx: Context, direction: Direction, args: &TraceRun) -> Done {
+    let graph = open(&args.graph)?;
+    let (attribution, versions) = labels::load(&graph, &args.labels)?;
+    let until = args.until.as_deref().map(|text| read_until(&graph, text)).transpose()?.flatten();
+    let ground = Ground { graph, attribution, versions, until };
+    let sources = sources(&ground, &args.sources)?;
+    let mut reports = Vec::new();
+    for method in methods(&args.method)? {
+        let query = Query {
+            until,
+            min_sat: args.min_sat,
+            budget: args.budget,
+            stop: kinds(&args.stop),
+            through_mixers: args.through_mixers,
+            ..Query::new(direction, method, sources.clone())
+        };
+        let drawn = bar("following", ground.graph.counts().txs, Unit::Things);
+        let result =
+            trace(&ground.graph, &ground.attribution, &query, &mut |at, _| drawn.set_position(at));
+        drawn.finish_and_clear();
+        let found = result.map_err(|e| Fail::Damaged(e.to_string()))?;
+        reports.push(found::Report { query, found });
+    }
+    let json = found::json(&ground, &reports);
+    let text = reports.iter().map(|r| found::text(&ground, r)).collect::<Vec<_>>().join("\n");
+    found::write_files(cx, args, &ground, &reports)?;
+    cx.say(&json, &text);
+    Ok(())
+}
+
+fn methods(word: &str) -> Result<Vec<Method>, Fail> {
+    if word == "all" {
+        return Ok(Method::ALL.to_vec());
+    }
+    let found = Method::ALL.into_iter().find(|m| m.word() == word);
+    found.map(|m| vec![m]).ok_or_else(|| Fail::malformed("--method", word, "not a method"))
+}
+
+/// The kinds that end: those of CONTRACT, or exactly those given; `none` alone ends nowhere.
+fn kinds(words: &[String]) -> HashSet<Kind> {
+    if words.is_empty() {
+        return Kind::ENDING.into_iter().collect();
+    }
+    words.iter().filter(|w| *w != "none").map(|w| Kind::of_word(w)).collect()
+}
+
+/// A height, or a time in RFC 3339: the first transaction of the first block that is later.
+fn read_until(graph: &Graph, text: &str) -> Result<Option<TxNum>, Fail> {
+    let later: Box<dyn Fn(&chaingraph::row::BlockRow) -> bool> = match text.parse::<u32>() {
+        Ok(height) => Box::new(move |row| row.height.is_some_and(|h| h > height)),
+        Err(_) => {
+            let time = text.parse::<withdrawal::time::Timestamp>().map_err(|e| {
+                Fail::malformed(
+                    "--until",
+                    text,
+                    format!("neither a height nor a time (RFC 3339): {e}"),
+                )
+            })?;
+            let secs = time.secs();
+            Box::new(move |row| u64::from(row.time) > secs)
+        }
+    };
+    let row = graph.blocks().find(|row| later(row));
+    Ok(row.map(|row| TxNum(u32::try_from(row.before.txs).unwrap_or(u32::MAX))))
+}
+
+/// What the sources stand for: an outpoint for itself, a txid for all its outputs, an address for what it received.
+fn sources(ground: &Ground, texts: &[String]) -> Result<Vec<OutputNum>, Fail> {
+    let graph = &ground.graph;
+    let mut all = Vec::new();
+    for text in texts {
+        match name::read(graph, text)? {
+            Named::Output(output) => all.push(output),
+            Named::Txs(txs) => {
+                all.extend(txs.last().into_iter().flat_map(|tx| graph.outputs_of(*tx)))
+            }
+            Named::Address(_, None) => {
+                eprintln!(
+                    "countersign: {}: no output of the graph pays it",
+                    crate::show::clean(text)
+                );
+            }
+            Named::Address(_, Some(script)) => {
+                let early = |o: &OutputNum| {
+                    ground.until.is_none_or(|until| graph.tx_of(*o).is_some_and(|tx| tx < until))
+                };
+                all.extend(graph.outputs_with(&[script]).into_iter().filter(early));
+            }
+            Named::Height(_) => {
+                return Err(Fail::malformed(
+                    "source",
+                    text,
+                    "a source is an outpoint, a txid or an address",
+                ));
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}
+
+/// The last block that counts.
+pub fn as_of(ground: &Ground) -> Value {
+    let graph = &ground.graph;
+    let last = match ground.until {
+        Some(until) => graph.blocks().take_while(|row| row.before.txs < u64::from(until.0)).last(),
+        None => graph.blocks().last(),
+    };
+    last.map_or(Value::Null, |row| {
+        json!({"height": row.height, "hash": header::show(&row.hash), "time": name::time(row.time)})
+    })
+}
+
+/// Writes a file that a flag names.
+pub fn write(cx: Context, path: Option<&Path>, content: impl FnOnce() -> String) -> Done {
+    match path {
+        Some(path) => crate::files::write(path, content().as_bytes(), cx.force, false),
+        None => Ok(()),
+    }
+}
