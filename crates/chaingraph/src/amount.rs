@@ -39,7 +39,7 @@ pub const fn decompress(code: u64) -> u64 {
     const TENS: [u64; 10] =
         [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
     #[expect(clippy::indexing_slicing, reason = "e is a remainder of ten")]
-    n.wrapping_mul(TENS[e as usize])
+    n.wrapping_mul(TENS[crate::num::index(e)])
 }
 
 #[cfg(test)]

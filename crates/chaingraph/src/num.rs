@@ -13,7 +13,8 @@ macro_rules! number {
             /// As an index into a column.
             #[must_use]
             pub const fn idx(self) -> usize {
-                self.0 as usize
+                #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "some are 64 bits wide already")]
+                index(self.0 as u64)
             }
         }
 

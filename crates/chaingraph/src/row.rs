@@ -3,7 +3,7 @@
 use crate::columns::{BLOCK_ROW, EXTERNAL_ROW};
 use crate::header::Hash;
 use crate::manifest::Counts;
-use crate::num::ScriptNum;
+use crate::num::{ScriptNum, index};
 
 /// Stands for no height, no script.
 pub const NONE: u32 = u32::MAX;
@@ -32,8 +32,8 @@ pub struct BlockRow {
 impl BlockRow {
     /// As on disk.
     #[must_use]
-    pub fn encode(&self) -> [u8; BLOCK_ROW as usize] {
-        let mut row = [0; BLOCK_ROW as usize];
+    pub fn encode(&self) -> [u8; index(BLOCK_ROW)] {
+        let mut row = [0; index(BLOCK_ROW)];
         let low = |n: u64| u32::try_from(n).unwrap_or(NONE).to_le_bytes();
         let b = &self.before;
         let fields: [&[u8]; 17] = [
@@ -68,8 +68,8 @@ impl BlockRow {
     /// Reads row number `at` of the column; `None` past its end.
     #[must_use]
     pub fn read(column: &[u8], at: usize) -> Option<Self> {
-        let start = at.checked_mul(BLOCK_ROW as usize)?;
-        let mut fields = Fields(column.get(start..start + BLOCK_ROW as usize)?);
+        let start = at.checked_mul(index(BLOCK_ROW))?;
+        let mut fields = Fields(column.get(start..start + index(BLOCK_ROW))?);
         let hash = fields.take()?;
         let height = fields.u32()?;
         let (time, bits, flags) = (fields.u32()?, fields.u32()?, fields.u32()?);
@@ -128,8 +128,8 @@ impl External {
     /// Reads row number `at` of the column; `None` past its end.
     #[must_use]
     pub fn read(column: &[u8], at: usize) -> Option<Self> {
-        let start = at.checked_mul(EXTERNAL_ROW as usize)?;
-        let mut fields = Fields(column.get(start..start.checked_add(EXTERNAL_ROW as usize)?)?);
+        let start = at.checked_mul(index(EXTERNAL_ROW))?;
+        let mut fields = Fields(column.get(start..start.checked_add(index(EXTERNAL_ROW))?)?);
         let (txid, vout, value, script) =
             (fields.take()?, fields.u32()?, fields.u64()?, fields.u32()?);
         Some(Self {

@@ -121,10 +121,10 @@ impl<'a> Packed<'a> {
         if self.tag == TAG_RAW {
             let mut len = self.payload.len();
             while len >= 0x80 {
-                out.push((len & 0x7f) as u8 | 0x80);
+                out.push(len.to_le_bytes()[0] | 0x80);
                 len >>= 7;
             }
-            out.push((len & 0x7f) as u8);
+            out.push(len.to_le_bytes()[0]);
         }
         out.extend_from_slice(self.payload);
     }

@@ -86,7 +86,7 @@ impl BlockFile {
 
     /// Bytes in the file.
     #[must_use]
-    pub const fn len(&self) -> u64 {
+    pub const fn bytes(&self) -> u64 {
         self.len
     }
 

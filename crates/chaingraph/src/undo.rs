@@ -184,7 +184,7 @@ fn beside(blocks: &Path) -> Option<std::path::PathBuf> {
 fn records(file: &BlockFile, network: &Network) -> Result<Vec<Record>, BuildError> {
     let mut records = Vec::new();
     let (mut offset, mut head) = (0, Vec::new());
-    while offset + 8 <= file.len() {
+    while offset + 8 <= file.bytes() {
         file.read(offset, 8, &mut head)?;
         let (Some(magic), Some(len)) = (head.first_chunk::<4>(), head.last_chunk::<4>()) else {
             break;
@@ -192,7 +192,7 @@ fn records(file: &BlockFile, network: &Network) -> Result<Vec<Record>, BuildErro
         let len = u32::from_le_bytes(*len) as usize;
         let end = offset + 8 + len as u64 + 32;
         // Undo data of a block is smaller than the coins it names, each of which was in a block.
-        if *magic != network.magic || len > 4 * MAX_BLOCK_LEN || end > file.len() {
+        if *magic != network.magic || len > 4 * MAX_BLOCK_LEN || end > file.bytes() {
             break;
         }
         records.push(Record { offset: offset + 8, len });

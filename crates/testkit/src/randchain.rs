@@ -1,5 +1,9 @@
 //! Small random chains that exercise every rule of taint, as real blocks in a node's framing: ties, zeros, huge and tiny
 //! values, coins from outside, data outputs, repeated coinbases, mixes, reused addresses.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "counts and heights are bounded by what is generated"
+)]
 
 use bitcoin::absolute::LockTime;
 use bitcoin::block::{Header, Version};

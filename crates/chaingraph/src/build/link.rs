@@ -191,7 +191,7 @@ impl Linker {
                         Some(self.value_of(output))
                     }
                     None => {
-                        let coin = self.from_outside(input, work.undo.as_ref(), at, nth)?;
+                        let coin = self.outside_coin(input, work.undo.as_ref(), at, nth)?;
                         let number = self.counts.externals + work.externals.len() as u64;
                         work.prevouts.push(Prevout::External(ExternalNum(number)).code());
                         let value = coin.value_sat;
@@ -242,7 +242,7 @@ impl Linker {
     }
 
     /// A coin that the graph does not hold; undo data may tell what it was.
-    fn from_outside(
+    fn outside_coin(
         &self,
         input: &Input,
         undo: Option<&BlockUndo>,

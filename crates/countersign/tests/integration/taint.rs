@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bitcoin::{Network, ScriptBuf};
-use chaingraph::{Graph, Prevout, TxNum, header};
+use chaingraph::{Graph, Prevout, header};
 use serde_json::{Value, json};
 use testkit::chaingen::rng::Rng;
 use testkit::randchain;
@@ -187,7 +187,7 @@ fn question(rng: &mut Rng, chain: &randchain::RandomChain) -> Question {
     Question {
         sources,
         direction: if rng.one_in(3) { "backward" } else { "forward" },
-        until: rng.one_in(3).then(|| 100 + rng.below(u64::from(last - 99)) as u32),
+        until: rng.one_in(3).then(|| u32::try_from(100 + rng.below(u64::from(last - 99))).unwrap()),
         min_sat: if rng.one_in(4) { rng.range(1, 50_000) } else { 0 },
         through: rng.one_in(3),
         stop_none: rng.one_in(4),
@@ -200,7 +200,7 @@ fn every_method_agrees_with_the_reference_to_the_satoshi() {
     for seed in 0..24 {
         let desk = Desk::new();
         let mut rng = Rng::new(seed + 1_000);
-        let chain = randchain::make(seed, 60 + 20 * (seed as usize % 4));
+        let chain = randchain::make(seed, 60 + 20 * usize::try_from(seed % 4).unwrap());
         std::fs::write(desk.dir.join("blocks.dat"), &chain.framed).unwrap();
         let built = desk.ok("graph build --blocks blocks.dat --out g");
         assert_eq!(built["txs"], chain.txs.len() as u64);

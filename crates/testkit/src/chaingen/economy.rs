@@ -242,7 +242,7 @@ impl Economy {
     pub(super) fn address(&mut self, owner: Owner, fresh: bool) -> Address {
         // Most people give out one address again and again, and many get change there too: on the main network an
         // address has nearly three outputs.
-        if owner % 4 != 0 && owner >= SPECIAL && (!fresh || owner % 5 < 3) {
+        if !owner.is_multiple_of(4) && owner >= SPECIAL && (!fresh || owner % 5 < 3) {
             return self.hot(owner);
         }
         let kind = self.wallets[owner as usize].kind;

@@ -65,8 +65,16 @@ fn rooms_use_only_what_the_table_allows() {
         ("withdrawal", &["tlog"]),
         ("cosigner", &["withdrawal", "reader", "tlog"]),
         ("coordinator", &["withdrawal", "reader", "tlog"]),
-        ("countersign", &["coordinator", "cosigner", "reader", "tlog", "withdrawal"]),
-        ("testkit", &["coordinator", "cosigner", "reader", "tlog", "withdrawal"]),
+        ("chaingraph", &[]),
+        ("trace", &["chaingraph"]),
+        (
+            "countersign",
+            &["chaingraph", "coordinator", "cosigner", "reader", "tlog", "trace", "withdrawal"],
+        ),
+        (
+            "testkit",
+            &["chaingraph", "coordinator", "cosigner", "reader", "tlog", "trace", "withdrawal"],
+        ),
     ]);
     for (room, used) in uses() {
         let may =
@@ -112,7 +120,7 @@ fn the_cosigners_tree_is_at_most_75_crates_without_async() {
 
 #[test]
 fn core_crates_take_no_clock_and_no_network() {
-    for room in ["tlog", "reader", "withdrawal"] {
+    for room in ["tlog", "reader", "withdrawal", "chaingraph", "trace"] {
         let mut files = Vec::new();
         sources(&root().join("crates").join(room).join("src"), &mut files);
         for file in files {
@@ -129,5 +137,17 @@ fn every_code_is_documented() {
     let docs = std::fs::read_to_string(root().join("docs/codes.md")).unwrap();
     for code in withdrawal::code::Code::ALL {
         assert!(docs.contains(&format!("`{code}`")), "{code} has no place in docs/codes.md");
+    }
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    let word = ["unsa", "fe {"].concat();
+    let mut files = Vec::new();
+    sources(&root().join("crates"), &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let allowed = file.ends_with("chaingraph/src/map.rs");
+        assert_eq!(text.contains(&word), allowed, "{}", file.display());
     }
 }

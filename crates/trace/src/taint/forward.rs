@@ -286,7 +286,7 @@ impl Forward<'_> {
             // By the haircut rule, which an unknown value makes impossible.
             Some(_) if self.query.through_mixers && has_unknown => self.cut_inputs(),
             Some(mix) if self.query.through_mixers => self.through(tx, &mix),
-            Some(mix) => self.into_mix(tx, &mix),
+            Some(mix) => self.end_in_mix(tx, &mix),
             None => self.pass(tx),
         }
     }
@@ -438,7 +438,7 @@ impl Forward<'_> {
     }
 
     /// The trace ends at a mix: one entry, all taint but the fee's part.
-    fn into_mix(&mut self, tx: TxNum, mix: &Finding) {
+    fn end_in_mix(&mut self, tx: TxNum, mix: &Finding) {
         let mut runs = Vec::new();
         let poison = self.query.method == Method::Poison;
         let fee = if poison { 0 } else { self.share(tx, &mut runs) };
