@@ -3,6 +3,7 @@
 //!
 //! Pure: no clock, no network, no files. Graphs and labels are passed in, results are plain types that the shell prints.
 
+pub mod bridge;
 pub mod cluster;
 pub mod coinjoin;
 pub mod join;

@@ -134,9 +134,15 @@ pub struct TraceRun {
     /// Go on through mixes by the haircut rule, with less confidence
     #[arg(long)]
     pub through_mixers: bool,
-    /// One row per service, for freeze letters
-    #[arg(long)]
+    /// Write one row per service, for freeze letters
+    #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// Draw the flow, left to right over time, width by tainted value (of several methods, the first)
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Write the flow for Graphviz
+    #[arg(long, value_name = "FILE")]
+    pub dot: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bitcoin::Amount;
 use chaingraph::{Graph, TxNum, header};
 use serde_json::{Value, json};
+use trace::bridge::HandOver;
 use trace::taint::{Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query};
 
-use super::name;
+use super::{name, picture};
 use super::trace::{Ground, as_of, write};
 use crate::cli::TraceRun;
 use crate::cmd::Context;
@@ -20,6 +21,8 @@ pub struct Report {
     pub query: Query,
     /// What was found.
     pub found: Found,
+    /// Hand-overs to other chains.
+    pub handovers: Vec<HandOver>,
 }
 
 /// One document: the trace, or with several methods a list of them.
@@ -57,6 +60,7 @@ fn one_json(ground: &Ground, report: &Report) -> Value {
         "unspent": found.unspent.iter().map(|a| arrival(graph, a)).collect::<Vec<_>>(),
         "mined": found.mined.iter().map(|a| arrival(graph, a)).collect::<Vec<_>>(),
         "fees_sat": found.fees_sat,
+        "handovers": report.handovers.iter().map(|h| handover(graph, found, h)).collect::<Vec<_>>(),
         "cut": found.cut.iter().map(|c| cut(graph, c)).collect::<Vec<_>>(),
         "graph": picture(graph, found),
         "label_versions": ground.versions,
@@ -129,6 +133,24 @@ fn cut(graph: &Graph, cut: &Cut) -> Value {
     json!({"outpoint": outpoint, "tainted_sat": cut.tainted_sat, "reason": cut.reason.word()})
 }
 
+fn handover(graph: &Graph, found: &Found, h: &HandOver) -> Value {
+    let tainted = found.edges.iter().find(|e| e.output == h.output).map(|e| e.tainted_sat);
+    json!({
+        "bridge": h.bridge,
+        "destination_chain": h.chain,
+        "asset": h.asset,
+        "address": h.address,
+        "name": h.name,
+        "amount_sat": graph.value(h.output),
+        "tainted_sat": tainted,
+        "outpoint": name::outpoint(graph, h.output),
+        "txid": header::show(&graph.txid(h.tx)),
+        "refunded": h.refunded,
+        "confidence": h.confidence,
+        "evidence": h.evidence.words(),
+    })
+}
+
 /// The largest edges with the transactions that they join, for pictures.
 fn picture(graph: &Graph, found: &Found) -> Value {
     let mut txs: Vec<TxNum> =
@@ -171,6 +193,9 @@ fn sat(n: u64) -> String {
     btc(Amount::from_sat(n))
 }
 
+/// The most lines of one sort in the answer for people; all are in the JSON.
+const LINES_MAX: usize = 12;
+
 /// The answer for people.
 pub fn text(ground: &Ground, report: &Report) -> String {
     let found = &report.found;
@@ -196,10 +221,23 @@ pub fn text(ground: &Ground, report: &Report) -> String {
     }
     let line = |amount: u64, what: String| format!("  {:>22}  {what}\n", sat(amount));
     let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
-    for mix in &found.mixed {
+    for h in &report.handovers {
+        let chain = h.chain.as_deref().unwrap_or("another chain");
+        let to = h.address.as_deref().or(h.name.as_deref()).unwrap_or("an address that is not on this chain");
+        let state = if h.refunded { ", given back" } else { "" };
+        let what = format!("by {} to {chain}, {to}{state} ({})", h.bridge, h.evidence.words());
+        text.push_str(&line(ground.graph.value(h.output), what));
+    }
+    let mut mixes: Vec<&Mixed> = found.mixed.iter().collect();
+    mixes.sort_by_key(|m| std::cmp::Reverse(m.tainted_sat));
+    for mix in mixes.iter().take(LINES_MAX) {
         let what =
             format!("mixed in {} ({})", header::show(&ground.graph.txid(mix.tx)), mix.class.word());
         text.push_str(&line(mix.tainted_sat, what));
+    }
+    if mixes.len() > LINES_MAX {
+        let rest = sum(&mut mixes.iter().skip(LINES_MAX).map(|m| m.tainted_sat));
+        text.push_str(&line(rest, format!("mixed in {} more transactions", mixes.len() - LINES_MAX)));
     }
     let unspent = sum(&mut found.unspent.iter().map(|a| a.tainted_sat));
     let mined = sum(&mut found.mined.iter().map(|a| a.tainted_sat));
@@ -220,7 +258,10 @@ pub fn text(ground: &Ground, report: &Report) -> String {
     if found.fees_sat > 0 {
         text.push_str(&line(found.fees_sat, "fees".to_owned()));
     }
-    for met in &found.passed {
+    if found.passed.len() > LINES_MAX {
+        text.push_str(&format!("  and {} more labels passed\n", found.passed.len() - LINES_MAX));
+    }
+    for met in found.passed.iter().take(LINES_MAX) {
         let what = format!("passed {} ({})", met.label.label, met.label.kind.word());
         text.push_str(&line(met.arrival.tainted_sat, what));
     }
@@ -281,5 +322,8 @@ fn csv(ground: &Ground, reports: &[Report]) -> String {
 
 /// The files that flags ask for.
 pub fn write_files(cx: Context, args: &TraceRun, ground: &Ground, reports: &[Report]) -> Done {
-    write(cx, args.csv.as_deref(), || csv(ground, reports))
+    write(cx, args.csv.as_deref(), || csv(ground, reports))?;
+    let Some(first) = reports.first() else { return Ok(()) };
+    write(cx, args.svg.as_deref(), || picture::svg(ground, first))?;
+    write(cx, args.dot.as_deref(), || picture::dot(ground, first))
 }

@@ -6,6 +6,7 @@ mod found;
 pub mod graph;
 pub mod labels;
 mod name;
+mod picture;
 mod progress;
 mod show;
 mod tagpack;

@@ -56,12 +56,16 @@ fn run_direction(cx: Context, direction: Direction, args: &TraceRun) -> Done {
             trace(&ground.graph, &ground.attribution, &query, &mut |at, _| drawn.set_position(at));
         drawn.finish_and_clear();
         let found = result.map_err(|e| Fail::Damaged(e.to_string()))?;
-        reports.push(found::Report { query, found });
+        let handovers = trace::bridge::find(&ground.graph, &ground.attribution, &found.speaking);
+        reports.push(found::Report { query, found, handovers });
     }
-    let json = found::json(&ground, &reports);
-    let text = reports.iter().map(|r| found::text(&ground, r)).collect::<Vec<_>>().join("\n");
     found::write_files(cx, args, &ground, &reports)?;
-    cx.say(&json, &text);
+    if cx.json {
+        cx.say(&found::json(&ground, &reports), "");
+    } else {
+        let text = reports.iter().map(|r| found::text(&ground, r)).collect::<Vec<_>>().join("\n");
+        cx.say(&Value::Null, &text);
+    }
     Ok(())
 }
 

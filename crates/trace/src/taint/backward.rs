@@ -6,7 +6,7 @@ use chaingraph::{Graph, OutputNum, Prevout, TxNum};
 
 use super::edges::Edges;
 use super::forward::Mixes;
-use super::frontier::{Bits, Outputs, Piece, Pieces, WayNum, Ways, source_set};
+use super::frontier::{Bits, Outputs, Piece, Pieces, WayNum, Ways, one_of, source_set};
 use super::query::{Arrival, Cut, Edge, Found, Met, Mixed, Place, Query, Reason};
 use super::rules::haircut;
 use crate::labels::Attribution;
@@ -78,7 +78,7 @@ impl Backward<'_> {
         if self.query.until.is_some_and(|until| made_by >= until) {
             return self.cut(Place::Output(source), value, Reason::Until);
         }
-        let piece = Piece { tainted: value, hops: 0, way: WayNum::PLAIN };
+        let piece = Piece { tainted: value, factor: 1.0, hops: 0, way: WayNum::PLAIN };
         self.follow(source, made_by, None, piece, true);
     }
 
@@ -114,13 +114,12 @@ impl Backward<'_> {
     }
 
     fn arrival(&self, output: OutputNum, piece: Piece) -> Arrival {
-        let way = self.ways.get(piece.way);
         Arrival {
             output,
             tainted_sat: piece.tainted,
             hops: piece.hops,
-            via: way.via,
-            factor: way.factor,
+            via: self.ways.get(piece.way).to_vec(),
+            factor: piece.factor,
         }
     }
 
@@ -166,18 +165,18 @@ impl Backward<'_> {
         };
         let mix = self.mixes.of(tx);
         let Some(hops) = tainted.iter().map(|(_, p)| p.hops).min() else { return };
-        let mut way: Option<WayNum> = None;
-        for (output, piece) in &tainted {
-            let here = match &mix {
-                Some(_) => {
-                    let value = self.graph.value(*output);
-                    let alike = self.graph.outputs_of(tx).filter(|o| self.graph.value(*o) == value);
-                    let alike = alike.count() as u64;
-                    self.ways.through(piece.way, tx, alike)
-                }
-                None => piece.way,
+        let mut piece = Piece { tainted: 0, factor: 1.0, hops: hops + 1, way: WayNum::PLAIN };
+        for (output, p) in &tainted {
+            let alike = || {
+                let value = self.graph.value(*output);
+                self.graph.outputs_of(tx).filter(|o| self.graph.value(*o) == value).count()
             };
-            way = Some(way.map_or(here, |way| self.ways.join(way, here)));
+            let factor = if mix.is_some() { p.factor * one_of(alike()) } else { p.factor };
+            piece.factor = piece.factor.min(factor);
+            piece.way = self.ways.join(piece.way, p.way);
+        }
+        if mix.is_some() {
+            piece.way = self.ways.through(piece.way, tx);
         }
         if let Some(mix) = mix.filter(|_| !self.query.through_mixers) {
             self.found.mixed.push(Mixed {
@@ -192,7 +191,6 @@ impl Backward<'_> {
         let total: u128 = values.iter().map(|v| u128::from(*v)).sum();
         let mut shares = Vec::new();
         haircut(&values, total, sum, &mut shares);
-        let piece = Piece { tainted: 0, hops: hops + 1, way: way.unwrap_or(WayNum::PLAIN) };
         for (prevout, share) in inputs.into_iter().zip(shares).filter(|(_, share)| *share > 0) {
             self.origin(tx, prevout, Piece { tainted: share, ..piece });
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chaingraph::{Graph, OutputNum, Prevout, TxNum};
 
 use super::edges::Edges;
-use super::frontier::{Bits, NumHash, Outputs, Piece, Pieces, WayNum, Ways, source_set};
+use super::frontier::{Bits, NumHash, Outputs, Piece, Pieces, WayNum, Ways, one_of, source_set};
 use super::query::{Arrival, Cut, Edge, Found, Met, Mixed, Place, Query, Reason};
 use super::rules::{Method, haircut, tiho};
 use super::runs::{Runs, Supply};
@@ -13,6 +13,8 @@ use crate::coinjoin::{Finding, classify};
 use crate::labels::Attribution;
 use crate::view::{TxView, Viewer};
 
+/// The most transactions with data that are kept for a look at what they say.
+const SPEAKING_MAX: usize = 1 << 20;
 /// How often progress is told.
 const TELL_EVERY: u64 = 1 << 16;
 
@@ -33,6 +35,7 @@ pub fn run(
         pending: Bits::new(graph),
         coinbases: Bits::coinbases(graph),
         sources: source_set(&query.sources),
+        revealing: graph.reveals().filter_map(|(input, ..)| graph.tx_of_input(input)).collect(),
         ways: Ways::new(),
         mixes: Mixes::new(graph),
         edges: Edges::new(query.edges_max),
@@ -111,10 +114,18 @@ struct Passing {
     /// Sum of the inputs' taint.
     sum: u128,
     hops: u32,
-    way: WayNumOrPlain,
+    /// The least of the inputs' factors.
+    factor: f64,
+    way: Option<WayNum>,
 }
 
-type WayNumOrPlain = Option<WayNum>;
+impl Passing {
+    /// What the outputs' pieces have in common.
+    fn next(&self) -> Piece {
+        let way = self.way.unwrap_or(WayNum::PLAIN);
+        Piece { tainted: 0, factor: self.factor, hops: self.hops.saturating_add(1), way }
+    }
+}
 
 struct Forward<'a> {
     graph: &'a Graph,
@@ -128,6 +139,8 @@ struct Forward<'a> {
     pending: Bits,
     coinbases: Bits,
     sources: Outputs,
+    /// Transactions that reveal a deposit's script.
+    revealing: std::collections::HashSet<TxNum>,
     ways: Ways,
     mixes: Mixes<'a>,
     edges: Edges,
@@ -147,7 +160,7 @@ impl Forward<'_> {
         if made_by >= self.until {
             return self.cut(source, value, Reason::Until);
         }
-        let piece = Piece { tainted: value, hops: 0, way: WayNum::PLAIN };
+        let piece = Piece { tainted: value, factor: 1.0, hops: 0, way: WayNum::PLAIN };
         let runs = self.query.method.is_ordered().then(|| Runs::front(value, value));
         self.follow(made_by, source, piece, runs, true);
     }
@@ -235,13 +248,12 @@ impl Forward<'_> {
     }
 
     fn arrival(&self, output: OutputNum, piece: Piece) -> Arrival {
-        let way = self.ways.get(piece.way);
         Arrival {
             output,
             tainted_sat: piece.tainted,
             hops: piece.hops,
-            via: way.via,
-            factor: way.factor,
+            via: self.ways.get(piece.way).to_vec(),
+            factor: piece.factor,
         }
     }
 
@@ -277,6 +289,11 @@ impl Forward<'_> {
         if self.tx.tainted.is_empty() {
             return;
         }
+        let speaks = self.revealing.contains(&tx)
+            || self.graph.outputs_of(tx).any(|o| self.graph.script(o).is_none());
+        if speaks && self.found.speaking.len() < SPEAKING_MAX {
+            self.found.speaking.push(tx);
+        }
         if self.cut_by_unknown() {
             return;
         }
@@ -285,7 +302,7 @@ impl Forward<'_> {
         match mix {
             // By the haircut rule, which an unknown value makes impossible.
             Some(_) if self.query.through_mixers && has_unknown => self.cut_inputs(),
-            Some(mix) if self.query.through_mixers => self.through(tx, &mix),
+            Some(_) if self.query.through_mixers => self.through(tx),
             Some(mix) => self.end_in_mix(tx, &mix),
             None => self.pass(tx),
         }
@@ -299,6 +316,7 @@ impl Forward<'_> {
         t.supply.clear();
         t.sum = 0;
         t.hops = u32::MAX;
+        t.factor = 1.0;
         t.way = None;
         for prevout in self.graph.prevouts(tx) {
             t.values.push(self.graph.prevout_value(prevout));
@@ -311,6 +329,7 @@ impl Forward<'_> {
             t.tainted.push((output, piece));
             t.sum += u128::from(piece.tainted);
             t.hops = t.hops.min(piece.hops);
+            t.factor = t.factor.min(piece.factor);
             t.way = Some(match t.way {
                 Some(way) => self.ways.join(way, piece.way),
                 None => piece.way,
@@ -427,8 +446,7 @@ impl Forward<'_> {
         let mut runs = Vec::new();
         let fee = self.share(tx, &mut runs);
         self.found.fees_sat += u64::try_from(fee).unwrap_or(u64::MAX);
-        let piece =
-            Piece { tainted: 0, hops: self.tx.hops + 1, way: self.tx.way.unwrap_or(WayNum::PLAIN) };
+        let piece = self.tx.next();
         let shares = std::mem::take(&mut self.tx.shares);
         let mut runs = runs.into_iter();
         for (output, share) in self.graph.outputs_of(tx).zip(&shares) {
@@ -464,18 +482,20 @@ impl Forward<'_> {
     }
 
     /// Through a mix by the haircut rule, whatever the method; in each output the tainted satoshi come first.
-    fn through(&mut self, tx: TxNum, _mix: &Finding) {
+    fn through(&mut self, tx: TxNum) {
         self.drop_runs();
         let fee = self.share_haircut();
         self.found.fees_sat += u64::try_from(fee).unwrap_or(u64::MAX);
-        let (hops, way) = (self.tx.hops + 1, self.tx.way.unwrap_or(WayNum::PLAIN));
+        let mut piece = self.tx.next();
+        piece.way = self.ways.through(piece.way, tx);
+        let factor = piece.factor;
         let shares = std::mem::take(&mut self.tx.shares);
         let parts = std::mem::take(&mut self.tx.parts);
         for ((output, share), value) in self.graph.outputs_of(tx).zip(&shares).zip(&parts) {
-            let alike = parts.iter().filter(|v| *v == value).count() as u64;
-            let way = self.ways.through(way, tx, alike);
+            piece.tainted = *share;
+            piece.factor = factor * one_of(parts.iter().filter(|v| *v == value).count());
             let runs = self.query.method.is_ordered().then(|| Runs::front(*value, *share));
-            self.settle(tx, output, Piece { tainted: *share, hops, way }, runs);
+            self.settle(tx, output, piece, runs);
         }
         self.tx.shares = shares;
         self.tx.parts = parts;

@@ -11,13 +11,15 @@ use chaingraph::{Graph, OutputNum, TxNum};
 pub struct Piece {
     /// Tainted satoshi.
     pub tainted: u64,
+    /// What mixes on the way leave of confidence.
+    pub factor: f64,
     /// The least number of transactions from a source.
     pub hops: u32,
-    /// How it came: an entry of [`Ways`].
+    /// The mixes on the way: a set of [`Ways`].
     pub way: WayNum,
 }
 
-/// Number of a way; 0 is the way without mixes.
+/// Number of a set of mixes; 0 is the empty one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WayNum(u32);
 
@@ -26,81 +28,79 @@ impl WayNum {
     pub const PLAIN: Self = Self(0);
 }
 
-/// A way through mixes.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Way {
-    /// The mixes, rising.
-    pub via: Vec<TxNum>,
-    /// What they leave of confidence.
-    pub factor: f64,
-}
-
 /// The most mixes that one way names: more tell nobody anything.
-const VIA_MAX: usize = 256;
+const VIA_MAX: usize = 16;
+/// The most sets of mixes that one trace tells apart. A trace through very many mixes then names fewer of them.
+const SETS_MAX: usize = 1 << 16;
 
-/// Ways, each once.
+/// Sets of mixes, each once.
 #[derive(Debug)]
 pub struct Ways {
-    all: Vec<Way>,
+    sets: Vec<Vec<TxNum>>,
+    numbers: HashMap<Vec<TxNum>, WayNum>,
     joined: HashMap<(WayNum, WayNum), WayNum>,
-    extended: HashMap<(WayNum, u32, u64), WayNum>,
 }
 
 impl Ways {
-    /// Only the way without mixes.
+    /// Only the empty set.
     pub fn new() -> Self {
-        let plain = Way { via: Vec::new(), factor: 1.0 };
-        Self { all: vec![plain], joined: HashMap::new(), extended: HashMap::new() }
+        let numbers = HashMap::from([(Vec::new(), WayNum::PLAIN)]);
+        Self { sets: vec![Vec::new()], numbers, joined: HashMap::new() }
     }
 
-    /// What a number stands for.
-    pub fn get(&self, way: WayNum) -> Way {
-        let found = self.all.get(way.0 as usize).cloned();
-        found.unwrap_or(Way { via: Vec::new(), factor: 0.0 })
+    /// The mixes of a set, rising.
+    pub fn get(&self, way: WayNum) -> &[TxNum] {
+        self.sets.get(way.0 as usize).map_or(&[], |set| set)
     }
 
-    fn add(&mut self, way: Way) -> WayNum {
-        let number = WayNum(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        self.all.push(way);
+    /// The number of a set; of one too many, `other`.
+    fn number(&mut self, mut set: Vec<TxNum>, other: WayNum) -> WayNum {
+        set.sort_unstable();
+        set.dedup();
+        set.truncate(VIA_MAX);
+        if let Some(known) = self.numbers.get(&set) {
+            return *known;
+        }
+        if self.sets.len() >= SETS_MAX {
+            return other;
+        }
+        let number = WayNum(u32::try_from(self.sets.len()).unwrap_or(u32::MAX));
+        self.sets.push(set.clone());
+        self.numbers.insert(set, number);
         number
     }
 
-    /// Two ways that meet in a transaction: all mixes of both, the lesser confidence.
+    /// Two ways that meet in a transaction.
     pub fn join(&mut self, a: WayNum, b: WayNum) -> WayNum {
-        if a == b {
-            return a;
+        let (a, b) = (a.min(b), a.max(b));
+        if a == b || a == WayNum::PLAIN {
+            return b;
         }
-        let key = (a.min(b), a.max(b));
-        if let Some(known) = self.joined.get(&key) {
+        if let Some(known) = self.joined.get(&(a, b)) {
             return *known;
         }
-        let (one, other) = (self.get(a), self.get(b));
-        let mut via = [one.via, other.via].concat();
-        via.sort_unstable();
-        via.dedup();
-        via.truncate(VIA_MAX);
-        let number = self.add(Way { via, factor: one.factor.min(other.factor) });
-        self.joined.insert(key, number);
+        let number = self.number([self.get(a), self.get(b)].concat(), b);
+        if self.joined.len() < SETS_MAX {
+            self.joined.insert((a, b), number);
+        }
         number
     }
 
-    /// A way that goes on through a mix, out of one of `alike` equal outputs.
-    pub fn through(&mut self, way: WayNum, mix: TxNum, alike: u64) -> WayNum {
-        let key = (way, mix.0, alike);
-        if let Some(known) = self.extended.get(&key) {
-            return *known;
+    /// A way that goes on through a mix.
+    pub fn through(&mut self, way: WayNum, mix: TxNum) -> WayNum {
+        let set = self.get(way);
+        if set.len() >= VIA_MAX {
+            return way;
         }
-        let Way { mut via, factor } = self.get(way);
-        if via.len() < VIA_MAX && !via.contains(&mix) {
-            via.push(mix);
-            via.sort_unstable();
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred outputs")]
-        let factor = factor / alike.max(1) as f64;
-        let number = self.add(Way { via, factor });
-        self.extended.insert(key, number);
-        number
+        let set = [set, &[mix]].concat();
+        self.number(set, way)
     }
+}
+
+/// One over the number of equal outputs, one of which somebody followed out of a mix.
+#[expect(clippy::cast_precision_loss, reason = "a few hundred outputs")]
+pub fn one_of(alike: usize) -> f64 {
+    1.0 / alike.max(1) as f64
 }
 
 /// A bit for every transaction.

@@ -193,6 +193,8 @@ pub struct Found {
     pub edges: Vec<Edge>,
     /// Edges that are not among them, and their taint.
     pub edges_left_out: (u64, u128),
+    /// Transactions that may hand value over to another chain: with data, or with a revealed deposit; rising.
+    pub speaking: Vec<TxNum>,
     /// Transactions that passed taint on.
     pub transactions: u64,
     /// Outputs that had taint.

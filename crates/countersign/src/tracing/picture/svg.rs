@@ -1,0 +1,272 @@
+//! The flow as SVG: boxes in columns from left to right over time, ribbons as wide as the tainted value, ends at the
+//! right with their sums. No script, no font from elsewhere; readable in light and dark, on paper too.
+
+use std::fmt::Write as _;
+
+use bitcoin::Amount;
+use chaingraph::{Graph, header};
+use trace::taint::Direction;
+
+use super::super::found::Report;
+use super::super::name;
+use super::super::trace::Ground;
+use super::layout::{Layout, Node, What, layout};
+use crate::show::btc;
+
+const COLUMN: f64 = 210.0;
+const BOX: f64 = 16.0;
+const TOP: f64 = 96.0;
+const LEFT: f64 = 24.0;
+/// Height of all value in one column, without gaps.
+const VALUE_HEIGHT: f64 = 420.0;
+const GAP: f64 = 34.0;
+/// A flow of nothing much can still be seen.
+const THIN: f64 = 1.2;
+
+const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2430}.t{font-size:19px;font-weight:600}.s{font-size:13px;fill:#4a5568}\
+.a{font-weight:600}.d{fill:#5b6675;font-size:11px}.f{fill-opacity:.38}.bg{fill:#fff}\
+@media(prefers-color-scheme:dark){.bg{fill:#14181f}text{fill:#e6e9ee}.s,.d{fill:#a3adbb}.f{fill-opacity:.5}}";
+
+struct Placed {
+    x: f64,
+    y: f64,
+    height: f64,
+    /// Where the next ribbon leaves, and where the next one enters.
+    leaves: f64,
+    enters: f64,
+}
+
+/// Draws a trace.
+pub fn svg(ground: &Ground, report: &Report) -> String {
+    let plan = layout(ground, report);
+    let total = report.found.stolen_sat.max(1);
+    let scale = VALUE_HEIGHT / to_f64(total);
+    let (mut placed, height) = place(&plan, scale);
+    let columns = plan.nodes.iter().map(|n| n.column).max().unwrap_or(0) + 1;
+    let width = LEFT * 2.0 + COLUMN * to_f64(columns as u64) + 130.0;
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\
+<style>{STYLE}</style><rect class=\"bg\" width=\"100%\" height=\"100%\"/>"
+    );
+    heading(&mut out, ground, report);
+    ribbons(&mut out, &plan, &mut placed, scale);
+    for (node, at) in plan.nodes.iter().zip(&placed) {
+        draw(&mut out, &ground.graph, node, at, total);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a length on paper")]
+const fn to_f64(n: u64) -> f64 {
+    n as f64
+}
+
+fn heading(out: &mut String, ground: &Ground, report: &Report) {
+    let found = &report.found;
+    let backward = report.query.direction == Direction::Backward;
+    let what = if backward { "Where the coins came from" } else { "Where the coins went" };
+    let title = format!("{what}: {}, by {}", amount(found.stolen_sat), report.query.method.word());
+    let _ = write!(out, "<title>{}</title><text class=\"t\" x=\"24\" y=\"34\">{}</text>", escape(&title), escape(&title));
+    let share = |sat: u64| to_f64(sat) * 100.0 / to_f64(found.stolen_sat.max(1));
+    let sum = |sats: &mut dyn Iterator<Item = u64>| sats.fold(0_u64, u64::saturating_add);
+    let parts = [
+        ("reached services", sum(&mut found.resolved.iter().map(|m| m.arrival.tainted_sat))),
+        ("went into mixes", sum(&mut found.mixed.iter().map(|m| m.tainted_sat))),
+        ("lies unspent", sum(&mut found.unspent.iter().map(|a| a.tainted_sat))),
+        ("was mined", sum(&mut found.mined.iter().map(|a| a.tainted_sat))),
+        ("was not followed", sum(&mut found.cut.iter().map(|c| c.tainted_sat))),
+        ("went to fees", found.fees_sat),
+    ];
+    let words: Vec<String> = parts
+        .iter()
+        .filter(|(_, sat)| *sat > 0)
+        .map(|(what, sat)| format!("{:.1} % {what}", share(*sat)))
+        .collect();
+    let _ = write!(out, "<text class=\"s\" x=\"24\" y=\"57\">{}</text>", escape(&words.join(" · ")));
+    let note = format!(
+        "{} transactions; chain of {} up to block {}; boxes from left to right in order of time, width by tainted value{}",
+        found.transactions,
+        ground.graph.manifest().network,
+        ground.graph.counts().blocks,
+        if ground.graph.manifest().complete { "" } else { "; blocks are missing: unspent means not spent in what is held" }
+    );
+    let _ = write!(out, "<text class=\"d\" x=\"24\" y=\"76\">{}</text>", escape(&note));
+}
+
+/// Each column from the top, the fullest box first; returns the height of the whole.
+fn place(plan: &Layout, scale: f64) -> (Vec<Placed>, f64) {
+    let mut placed: Vec<Placed> = plan
+        .nodes
+        .iter()
+        .map(|n| {
+            let height = (to_f64(n.sat) * scale).max(3.0);
+            let x = LEFT + COLUMN * to_f64(n.column as u64);
+            Placed { x, y: 0.0, height, leaves: 0.0, enters: 0.0 }
+        })
+        .collect();
+    let columns = plan.nodes.iter().map(|n| n.column).max().unwrap_or(0) + 1;
+    let mut height = TOP;
+    for column in 0..columns {
+        let mut members: Vec<usize> =
+            (0..plan.nodes.len()).filter(|at| plan.nodes.get(*at).is_some_and(|n| n.column == column)).collect();
+        // By where what flows in comes from, weighted; then the fuller first.
+        let centre = |at: usize| {
+            let (mut sum, mut weight) = (0.0, 0.0);
+            for flow in plan.flows.iter().filter(|f| f.to == at) {
+                if let Some(from) = placed.get(flow.from).filter(|p| p.y > 0.0) {
+                    sum += (from.y + from.height / 2.0) * to_f64(flow.sat);
+                    weight += to_f64(flow.sat);
+                }
+            }
+            if weight > 0.0 { sum / weight } else { 0.0 }
+        };
+        let keys: Vec<(usize, f64)> = members.iter().map(|at| (*at, centre(*at))).collect();
+        members.sort_by(|a, b| {
+            let key = |at: &usize| keys.iter().find(|(k, _)| k == at).map_or(0.0, |(_, c)| *c);
+            key(a).total_cmp(&key(b))
+        });
+        let mut y = TOP;
+        for at in members {
+            if let Some(p) = placed.get_mut(at) {
+                p.y = y;
+                p.leaves = y;
+                p.enters = y;
+                y += p.height.max(16.0) + GAP;
+            }
+        }
+        height = height.max(y);
+    }
+    (placed, height + 12.0)
+}
+
+fn ribbons(out: &mut String, plan: &Layout, placed: &mut [Placed], scale: f64) {
+    let mut order: Vec<_> = plan.flows.iter().collect();
+    let y = |at: usize, placed: &[Placed]| placed.get(at).map_or(0.0, |p| p.y);
+    order.sort_by(|a, b| {
+        (a.from, y(a.to, placed)).partial_cmp(&(b.from, y(b.to, placed))).unwrap_or(std::cmp::Ordering::Equal)
+    });
+    for flow in order {
+        let thick = (to_f64(flow.sat) * scale).max(THIN);
+        let Some((x1, y1)) = placed.get_mut(flow.from).map(|p| {
+            let at = p.leaves;
+            p.leaves += thick;
+            (p.x + BOX, at)
+        }) else {
+            continue;
+        };
+        let Some((x2, y2)) = placed.get_mut(flow.to).map(|p| {
+            let at = p.enters;
+            p.enters += thick;
+            (p.x, at)
+        }) else {
+            continue;
+        };
+        let middle = f64::midpoint(x1, x2);
+        let colour = plan.nodes.get(flow.to).map_or("#8794a8", |n| colour(&n.what));
+        let _ = write!(
+            out,
+            "<path class=\"f\" fill=\"{colour}\" d=\"M{x1:.1} {y1:.1}C{middle:.1} {y1:.1} {middle:.1} {y2:.1} {x2:.1} {y2:.1}V{:.1}C{middle:.1} {:.1} {middle:.1} {:.1} {x1:.1} {:.1}Z\"><title>{}</title></path>",
+            y2 + thick,
+            y2 + thick,
+            y1 + thick,
+            y1 + thick,
+            escape(&amount(flow.sat))
+        );
+    }
+}
+
+const fn colour(what: &What) -> &'static str {
+    match what {
+        What::Chain(_) => "#5b7fb5",
+        What::Small(_) => "#93a1b5",
+        What::Mix(..) => "#a05bb5",
+        What::Service(..) => "#c2453d",
+        What::Bridge(..) => "#d08a1e",
+        What::Unspent(_) => "#2f8f5b",
+        What::Ended(..) => "#7a7f87",
+    }
+}
+
+fn draw(out: &mut String, graph: &Graph, node: &Node, at: &Placed, total: u64) {
+    let Placed { x, y, height, .. } = at;
+    let _ = write!(
+        out,
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{BOX}\" height=\"{height:.1}\" rx=\"2\" fill=\"{}\"/>",
+        colour(&node.what)
+    );
+    let (head, sub) = words(graph, node);
+    let share = to_f64(node.sat) * 100.0 / to_f64(total);
+    let lines = [
+        ("a", head),
+        ("", format!("{} ({share:.1} %)", amount(node.sat))),
+        ("d", sub),
+    ];
+    for (at, (class, line)) in lines.iter().filter(|(_, l)| !l.is_empty()).enumerate() {
+        let line_y = y + 11.0 + 13.5 * to_f64(at as u64);
+        let _ = write!(
+            out,
+            "<text class=\"{class}\" x=\"{:.1}\" y=\"{line_y:.1}\">{}</text>",
+            x + BOX + 5.0,
+            escape(line)
+        );
+    }
+}
+
+/// A box's name, and the line under its amount.
+fn words(graph: &Graph, node: &Node) -> (String, String) {
+    let times = node.times.map(|(first, last)| {
+        let (first, last) = (name::time(first), name::time(last));
+        let day = |t: &str| t.get(..16).unwrap_or(t).replace('T', " ");
+        if first.get(..10) == last.get(..10) { day(&first) } else { format!("{} to {}", first.get(..10).unwrap_or(&first), last.get(..10).unwrap_or(&last)) }
+    });
+    let times = times.unwrap_or_default();
+    let short = |tx: &chaingraph::TxNum| {
+        let txid = header::show(&graph.txid(*tx));
+        format!("{}…", txid.get(..10).unwrap_or(&txid))
+    };
+    match &node.what {
+        What::Chain(txs) => match &txs[..] {
+            [one] => (short(one), times),
+            [first, ..] => (format!("{} and {} after it", short(first), txs.len() - 1), times),
+            [] => (String::new(), times),
+        },
+        What::Small(n) => (format!("{n} small flows"), times),
+        What::Mix(tx, class) => (format!("mix: {class}"), format!("{} {times}", short(tx))),
+        What::Service(label, kind, n) => (format!("{label} ({kind})"), format!("{n} payments, {times}")),
+        What::Bridge(bridge, to) => (bridge.clone(), to.clone()),
+        What::Unspent(n) => ("unspent".to_owned(), format!("{n} outputs")),
+        What::Ended(reason, n) => (format!("not followed: {reason}"), format!("{n} outputs")),
+    }
+}
+
+/// Bitcoin with as many decimals as a picture needs.
+fn amount(sat: u64) -> String {
+    let text = btc(Amount::from_sat(sat));
+    let number = text.strip_suffix(" BTC").unwrap_or(&text);
+    let number = match number.split_once('.') {
+        Some((whole, fraction)) if whole != "0" => {
+            format!("{}.{}", grouped(whole), fraction.get(..2).unwrap_or(fraction))
+        }
+        _ => number.to_owned(),
+    };
+    format!("{number} BTC")
+}
+
+fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn escape(text: &str) -> String {
+    let clean = crate::show::clean(text);
+    clean.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
