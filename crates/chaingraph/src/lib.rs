@@ -25,7 +25,7 @@ pub mod source;
 pub mod undo;
 pub mod verify;
 
-pub use build::{Built, Clusters, Options, Progress, build};
+pub use build::{Built, Clusters, Options, Progress, SEAL_OUTPUTS, build};
 pub use error::{BuildError, Notice, OpenError};
 pub use graph::Graph;
 pub use num::{BlockNum, ExternalNum, InputNum, OutputNum, Prevout, ScriptNum, TxNum};

@@ -99,7 +99,7 @@ impl Manifest {
             }
             Err(error) => return Err(OpenError::io(&path)(error)),
         };
-        let Some((body, sum)) = text.trim_end().rsplit_once('\n') else {
+        let Some((body, sum)) = text.strip_suffix('\n').and_then(|t| t.rsplit_once('\n')) else {
             return Err(OpenError::damaged(&path, "it has no checksum"));
         };
         if sum != sha256::Hash::hash(body.as_bytes()).to_string() {

@@ -111,6 +111,7 @@ fn build(blocks: &Path, out: &Path) -> f64 {
         out: out.to_owned(),
         until: None,
         bad: chaingraph::source::Bad::Refuse,
+        seal_outputs: chaingraph::SEAL_OUTPUTS,
     };
     let started = Instant::now();
     chaingraph::build(&options, &mut |_| {}, &mut trace::cluster::build).unwrap();

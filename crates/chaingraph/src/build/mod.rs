@@ -33,7 +33,12 @@ pub struct Options {
     pub until: Option<u32>,
     /// What to do with bytes that are no good block.
     pub bad: Bad,
+    /// Outputs between seals: a stopped build loses at most the work on so many.
+    pub seal_outputs: u64,
 }
+
+/// Outputs between seals, if nothing speaks for another number: some seconds of work.
+pub const SEAL_OUTPUTS: u64 = 16_000_000;
 
 /// How far a build is, for a progress bar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,11 +136,33 @@ pub fn build(
         start.manifest
     } else {
         let manifest = pipeline::run(options, &scanned, &chain, start, &mut notices, progress)?;
-        seal::finish(&options.out, manifest, progress, clusters)?
+        let check = |graph: &Graph| refuse_false_outsiders(graph, &scanned, &chain, options);
+        seal::finish(&options.out, manifest, progress, clusters, &check)?
     };
     drop(lock);
     let added = manifest.counts.blocks - before;
     Ok(Built { notices, manifest, added })
+}
+
+/// A coin that is spent twice or was never made can look like one from a hole; with `--skip-bad` it stays one.
+fn refuse_false_outsiders(
+    graph: &Graph,
+    scanned: &Scan,
+    chain: &Chain,
+    options: &Options,
+) -> Result<(), BuildError> {
+    if options.bad == Bad::Skip {
+        return Ok(());
+    }
+    let Some((tx, outpoint)) = seal::false_outsiders(graph) else { return Ok(()) };
+    let block = graph.block_of(tx).map(|row| row.hash);
+    let place = chain.links.iter().find(|link| Some(link.found.header.hash) == block).map(|l| l.found.place);
+    let file = place.and_then(|place| scanned.files.get(place.file as usize));
+    Err(BuildError::BadBlock {
+        path: file.map_or_else(|| options.blocks.clone(), |file| file.path.clone()),
+        offset: place.map_or(0, |place| place.offset),
+        reason: format!("an input spends {outpoint}, which was spent already or never made"),
+    })
 }
 
 fn put_in_order(

@@ -18,8 +18,6 @@ use crate::undo::Undos;
 
 /// Blocks that may be between two stages: enough to even out, few enough for memory (a block of 4 MB takes about 20).
 const QUEUE: usize = 12;
-/// Outputs between seals: a stopped build loses at most the work on so many.
-const SEAL_OUTPUTS: u64 = 16_000_000;
 
 enum Item {
     Block(Box<Work>),
@@ -58,7 +56,7 @@ pub fn run(
         let (give_back, spare) = sync_channel(2 * QUEUE + 4);
         let bad = options.bad;
         scope.spawn(move || take_apart(links, scan, undos.as_ref(), key, bad, &spare, &to_linker));
-        let linking = scope.spawn(move || link_all(linker, bad, &parsed, &to_scripter));
+        let linking = scope.spawn(move || link_all(linker, options, &parsed, &to_scripter));
         for item in &linked {
             match item {
                 Item::Block(work) => {
@@ -166,7 +164,7 @@ fn take_one(
 /// Second stage: link, and bring rows to disk before a seal.
 fn link_all(
     mut linker: Linker,
-    bad: Bad,
+    options: &Options,
     blocks: &Receiver<Item>,
     out: &SyncSender<Item>,
 ) -> std::io::Result<Counts> {
@@ -180,14 +178,14 @@ fn link_all(
                     Ok(()) => {
                         hole = false;
                         work.after = linker.counts;
-                        work.seal |= linker.counts.outputs - sealed >= SEAL_OUTPUTS;
+                        work.seal |= linker.counts.outputs - sealed >= options.seal_outputs;
                         if work.seal {
                             linker.sync()?;
                             sealed = linker.counts.outputs;
                         }
                         Item::Block(work)
                     }
-                    Err(fault) if bad == Bad::Skip => {
+                    Err(fault) if options.bad == Bad::Skip => {
                         linker.note_hole();
                         hole = true;
                         let reason = fault.what.to_owned();

@@ -14,7 +14,8 @@ use crate::graph::{Graph, LOCK};
 use crate::lookup::{self, txid_key};
 use crate::manifest::Manifest;
 use crate::map::Map;
-use crate::num::index;
+use crate::header;
+use crate::num::{Prevout, TxNum, index};
 use crate::script::{HashKey, Packed};
 
 /// Clusters as columns: for every script a script nearer the root of its cluster, and the transaction that joined it
@@ -45,12 +46,32 @@ pub fn lock(dir: &Path) -> Result<File, BuildError> {
     }
 }
 
+/// Coins from outside whose transaction is in the graph after all, before the one that spends them: it was spent
+/// already, or has no such output. Told by the spender; only a whole lookup can tell.
+pub fn false_outsiders(graph: &Graph) -> Option<(TxNum, String)> {
+    if graph.counts().externals == 0 {
+        return None;
+    }
+    for tx in graph.txs() {
+        for prevout in graph.prevouts(tx) {
+            let Prevout::External(number) = prevout else { continue };
+            let coin = graph.external(number)?;
+            let made = graph.find_txs(&coin.txid).into_iter().any(|made| made < tx);
+            if made {
+                return Some((tx, format!("{}:{}", header::show(&coin.txid), coin.vout)));
+            }
+        }
+    }
+    None
+}
+
 /// Makes what is made last.
 pub fn finish(
     dir: &Path,
     mut manifest: Manifest,
     progress: &mut dyn FnMut(Progress),
     clusters: ClusterMaker<'_>,
+    check: &dyn Fn(&Graph) -> Result<(), BuildError>,
 ) -> Result<Manifest, BuildError> {
     progress(Progress::Lookups);
     let io = |error| BuildError::io(dir, "writing the graph")(error);
@@ -58,6 +79,7 @@ pub fn finish(
     make_lookups(dir, &manifest)?;
     let absent = [Column::Cluster, Column::ClusterTx];
     let graph = Graph::open_without(dir, manifest.clone(), &absent)?;
+    check(&graph)?;
     let made = clusters(&graph, &mut |a, b| progress(Progress::Clusters(a, b)));
     drop(graph);
     write(dir, Column::Cluster, bytemuck::cast_slice(&made.parent)).map_err(io)?;

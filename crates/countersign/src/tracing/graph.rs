@@ -28,6 +28,7 @@ fn run_build(cx: Context, args: GraphBuild) -> Done {
         out: args.out,
         until: args.until,
         bad: if args.skip_bad { Bad::Skip } else { Bad::Refuse },
+        seal_outputs: chaingraph::SEAL_OUTPUTS,
     };
     let mut drawn = BuildBar::new();
     let started = std::time::Instant::now();

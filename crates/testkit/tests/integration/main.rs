@@ -13,6 +13,7 @@
 
 mod approval;
 mod design;
+mod graph;
 mod honest;
 mod keys;
 mod log;

@@ -1,0 +1,380 @@
+//! The graph on generated chains: the same bytes whatever happens on the way, and no fault passes.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use bitcoin::hashes::Hash as _;
+use chaingraph::source::Bad;
+use chaingraph::{BuildError, Built, Graph, Notice, Options, OutputNum, Prevout, Progress, build};
+use testkit::bench::temp_dir;
+use testkit::chaingen::{Plan, generate};
+
+struct Dir(PathBuf);
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Dir {
+    fn new() -> Self {
+        Self(temp_dir("graph"))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+fn options(blocks: &Path, out: &Path) -> Options {
+    Options {
+        blocks: blocks.to_owned(),
+        out: out.to_owned(),
+        until: None,
+        bad: Bad::Refuse,
+        seal_outputs: 1_500,
+    }
+}
+
+fn make(blocks: &Path, out: &Path) -> Result<Built, BuildError> {
+    build(&options(blocks, out), &mut |_| {}, &mut trace::cluster::build)
+}
+
+fn chain(dir: &Path, seed: u64) {
+    let plan = Plan { blocks: 90, txs: 3_000, seed, out: dir.to_owned() };
+    generate(&plan, &mut |_| {}).unwrap();
+}
+
+/// Every file of a graph but the lock; equal graphs have equal files.
+fn files(graph: &Path) -> BTreeMap<String, Vec<u8>> {
+    std::fs::read_dir(graph)
+        .unwrap()
+        .map(|e| e.unwrap())
+        .filter(|e| e.file_name() != "lock")
+        .map(|e| (e.file_name().to_string_lossy().into_owned(), std::fs::read(e.path()).unwrap()))
+        .collect()
+}
+
+fn assert_equal(a: &Path, b: &Path) {
+    let (a, b) = (files(a), files(b));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in a {
+        assert!(bytes == b[&name], "{name} differs");
+    }
+}
+
+#[test]
+fn a_graph_verifies_and_answers_as_the_blocks_do() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 3);
+    let built = make(&dir.at("c"), &dir.at("g")).unwrap();
+    assert!(built.manifest.complete && built.notices.is_empty(), "{:?}", built.notices);
+    assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
+    let graph = Graph::open(&dir.at("g")).unwrap();
+    // The same blocks through the `bitcoin` crate.
+    let bytes = std::fs::read(dir.at("c/blk00000.dat")).unwrap();
+    let mut rest = &bytes[..];
+    let mut number = 0;
+    while !rest.is_empty() {
+        rest = &rest[8..];
+        let block: bitcoin::Block = bitcoin::consensus::Decodable::consensus_decode(&mut rest).unwrap();
+        for tx in &block.txdata {
+            let txid = tx.compute_txid().to_byte_array();
+            let found = graph.find_tx(&txid).unwrap();
+            assert_eq!((found.0, graph.txid(found)), (number, txid));
+            let outputs: Vec<OutputNum> = graph.outputs_of(found).collect();
+            assert_eq!(outputs.len(), tx.output.len());
+            for (at, output) in outputs.iter().zip(&tx.output) {
+                assert_eq!(graph.value(*at), output.value.to_sat());
+                assert_eq!(graph.script_of(*at), output.script_pubkey.as_bytes());
+                assert_eq!(graph.tx_of(*at), Some(found));
+                if let Some(script) = graph.script(*at) {
+                    assert_eq!(graph.find_script(output.script_pubkey.as_bytes()), Some(script));
+                }
+            }
+            for (prevout, input) in graph.prevouts(found).zip(&tx.input) {
+                match prevout {
+                    Prevout::Held(output) => {
+                        let from = graph.tx_of(output).unwrap();
+                        let vout = output.0 - graph.outputs_of(from).0.start;
+                        assert_eq!(graph.txid(from), input.previous_output.txid.to_byte_array());
+                        assert_eq!(vout, u64::from(input.previous_output.vout));
+                        assert_eq!(graph.spender(output), Some(found));
+                    }
+                    other => assert!(other == Prevout::Coinbase && tx.is_coinbase()),
+                }
+            }
+            number += 1;
+        }
+    }
+    assert_eq!(u64::from(number), graph.counts().txs);
+    assert!(graph.find_tx(&[7; 32]).is_none() && graph.find_script(&[0x51]).is_none());
+}
+
+#[test]
+fn a_build_that_was_stopped_anywhere_ends_in_the_same_bytes() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 4);
+    make(&dir.at("c"), &dir.at("whole")).unwrap();
+    for stop_at in [1, 7, 23, 48, 90, 91, 92, 93] {
+        let out = dir.at(&format!("g{stop_at}"));
+        let mut steps = 0;
+        let stopped = catch_unwind(AssertUnwindSafe(|| {
+            build(
+                &options(&dir.at("c"), &out),
+                &mut |progress| {
+                    steps += i32::from(!matches!(progress, Progress::Scanning(..)));
+                    assert!(steps < stop_at, "stopped as asked");
+                },
+                &mut trace::cluster::build,
+            )
+        }));
+        assert!(stopped.is_err(), "{stop_at}");
+        assert!(Graph::open(&out).is_err(), "an unfinished graph must not open");
+        make(&dir.at("c"), &out).unwrap();
+        assert_equal(&dir.at("whole"), &out);
+        // And in steps of heights, with everything finished between.
+        let out = dir.at(&format!("u{stop_at}"));
+        for until in [stop_at as u32 / 2, stop_at as u32, 60, u32::MAX] {
+            let part = Options { until: Some(until), ..options(&dir.at("c"), &out) };
+            build(&part, &mut |_| {}, &mut trace::cluster::build).unwrap();
+        }
+        assert_equal(&dir.at("whole"), &out);
+        std::fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+/// Coinbase-only blocks; a branch pays with its salt.
+fn branch(prev: bitcoin::BlockHash, heights: std::ops::Range<u32>, salt: u8) -> Vec<bitcoin::Block> {
+    let mut prev = prev;
+    heights
+        .map(|height| {
+            let mut script_sig = vec![4];
+            script_sig.extend(height.to_le_bytes());
+            script_sig[4] = 0; // minimal for heights of three bytes
+            let script_sig = [vec![2, height as u8, (height >> 8) as u8], vec![salt; 8]].concat();
+            let tx = bitcoin::Transaction {
+                version: bitcoin::transaction::Version::TWO,
+                lock_time: bitcoin::absolute::LockTime::ZERO,
+                input: vec![bitcoin::TxIn {
+                    previous_output: bitcoin::OutPoint::null(),
+                    script_sig: script_sig.into(),
+                    sequence: bitcoin::Sequence::MAX,
+                    witness: bitcoin::Witness::new(),
+                }],
+                output: vec![bitcoin::TxOut {
+                    value: bitcoin::Amount::from_sat(u64::from(height)),
+                    script_pubkey: vec![0x51, salt, height as u8].into(),
+                }],
+            };
+            let header = bitcoin::block::Header {
+                version: bitcoin::block::Version::from_consensus(4),
+                prev_blockhash: prev,
+                merkle_root: bitcoin::TxMerkleNode::all_zeros(),
+                time: 1_600_000_000 + height,
+                bits: bitcoin::CompactTarget::from_consensus(0x207f_ffff),
+                nonce: 0,
+            };
+            let mut block = bitcoin::Block { header, txdata: vec![tx] };
+            block.header.merkle_root = block.compute_merkle_root().unwrap();
+            prev = block.block_hash();
+            block
+        })
+        .collect()
+}
+
+fn framed(blocks: &[bitcoin::Block]) -> Vec<u8> {
+    blocks
+        .iter()
+        .flat_map(|block| {
+            let bytes = bitcoin::consensus::serialize(block);
+            [vec![0xfa, 0xbf, 0xb5, 0xda], (bytes.len() as u32).to_le_bytes().to_vec(), bytes].concat()
+        })
+        .collect()
+}
+
+#[test]
+fn the_branch_with_more_work_takes_the_place_of_the_other() {
+    let dir = Dir::new();
+    let common = branch(bitcoin::BlockHash::all_zeros(), 300..312, 1);
+    let tip = common.last().unwrap().block_hash();
+    let (a, b) = (branch(tip, 312..315, 2), branch(tip, 312..317, 3));
+    let file = dir.at("blocks.dat");
+    std::fs::write(&file, framed(&[&common[..], &a[..]].concat())).unwrap();
+    make(&file, &dir.at("g")).unwrap();
+    // Out of order, as a node writes them, and one block twice.
+    let mut all = [&common[..], &a[..], &b[..], &common[3..4]].concat();
+    all.swap(1, 16);
+    all.reverse();
+    std::fs::write(&file, framed(&all)).unwrap();
+    let built = make(&file, &dir.at("g")).unwrap();
+    assert!(built.notices.contains(&Notice::RolledBack(3)), "{:?}", built.notices);
+    assert!(built.notices.contains(&Notice::Stale(3)), "{:?}", built.notices);
+    std::fs::write(&file, framed(&[&common[..], &b[..]].concat())).unwrap();
+    make(&file, &dir.at("fresh")).unwrap();
+    assert_equal(&dir.at("fresh"), &dir.at("g"));
+    assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn masked_files_are_read_as_a_node_writes_them() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 5);
+    make(&dir.at("c"), &dir.at("plain")).unwrap();
+    let key = [9, 8, 7, 6, 5, 4, 3, 0xff];
+    let mut bytes = std::fs::read(dir.at("c/blk00000.dat")).unwrap();
+    bytes.iter_mut().enumerate().for_each(|(at, b)| *b ^= key[at % 8]);
+    bytes.extend([0; 5_000]); // a node lengthens its files ahead, unmasked
+    std::fs::write(dir.at("c/blk00000.dat"), bytes).unwrap();
+    std::fs::write(dir.at("c/xor.dat"), key).unwrap();
+    let built = make(&dir.at("c"), &dir.at("masked")).unwrap();
+    assert!(matches!(built.notices[..], [Notice::ZeroTail(..)]), "{:?}", built.notices);
+    assert_equal(&dir.at("plain"), &dir.at("masked"));
+}
+
+#[test]
+fn every_flipped_bit_is_refused_with_its_place() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 6);
+    let good = std::fs::read(dir.at("c/blk00000.dat")).unwrap();
+    let mut rng = testkit::chaingen::rng::Rng::new(1);
+    for round in 0..120 {
+        let at = rng.index(good.len());
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << rng.index(8);
+        std::fs::write(dir.at("c/blk00000.dat"), &bytes).unwrap();
+        let out = dir.at(&format!("g{round}"));
+        match make(&dir.at("c"), &out) {
+            Err(BuildError::BadBlock { path, offset, .. }) => {
+                assert!(path.ends_with("blk00000.dat") && offset <= good.len() as u64);
+            }
+            // A magic number that became another network's.
+            Err(BuildError::MixedNetworks { .. }) => {}
+            // Witnesses are under no txid and no merkle root of ours; what is read is right all the same.
+            Ok(built) => {
+                assert!(built.manifest.complete);
+                make_plain(&dir, &good);
+                let (mine, plain) = (files(&out), files(&dir.at("plain")));
+                let differing: Vec<_> =
+                    mine.keys().filter(|k| mine[*k] != plain[*k] && *k != "manifest.json").collect();
+                assert!(differing.is_empty(), "byte {at} passed and changed {differing:?}");
+            }
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+        let _ = std::fs::remove_dir_all(&out);
+    }
+}
+
+fn make_plain(dir: &Dir, good: &[u8]) {
+    if !dir.at("plain").exists() {
+        std::fs::create_dir(dir.at("p")).unwrap();
+        std::fs::write(dir.at("p/blk00000.dat"), good).unwrap();
+        make(&dir.at("p"), &dir.at("plain")).unwrap();
+    }
+}
+
+#[test]
+fn a_cut_end_is_told_and_a_hole_is_listed_when_asked() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 7);
+    let good = std::fs::read(dir.at("c/blk00000.dat")).unwrap();
+    let file = dir.at("c/blk00000.dat");
+    std::fs::write(&file, &good[..good.len() - 100]).unwrap();
+    let built = make(&dir.at("c"), &dir.at("cut")).unwrap();
+    assert!(matches!(built.notices[..], [Notice::Truncated(..)]), "{:?}", built.notices);
+    assert_eq!(built.manifest.counts.blocks, 89);
+    // A block in the middle is damaged: without it later coins come from nowhere, and that is said.
+    let mut bytes = good.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let skip = Options { bad: Bad::Skip, ..options(&dir.at("c"), &dir.at("skip")) };
+    let built = build(&skip, &mut |_| {}, &mut trace::cluster::build).unwrap();
+    if built.manifest.skipped.is_empty() {
+        assert!(built.manifest.complete); // the bit was in a witness
+    } else {
+        assert!(!built.manifest.complete && built.manifest.skipped.len() == 1);
+        assert!(built.manifest.counts.externals > 0);
+        let graph = Graph::open(&dir.at("skip")).unwrap();
+        assert_eq!(graph.blocks().filter(|b| b.starts_piece).count(), 2);
+    }
+    assert_eq!(chaingraph::verify::verify(&dir.at("skip"), &mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn every_damaged_byte_of_a_graph_is_noticed() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 8);
+    make(&dir.at("c"), &dir.at("g")).unwrap();
+    let mut rng = testkit::chaingen::rng::Rng::new(2);
+    for (name, bytes) in files(&dir.at("g")) {
+        if bytes.is_empty() {
+            continue;
+        }
+        let path = dir.at("g").join(&name);
+        let mut altered = bytes.clone();
+        altered[rng.index(bytes.len())] ^= 1 << rng.index(8);
+        for content in [&altered[..], &bytes[..bytes.len() - 1]] {
+            std::fs::write(&path, content).unwrap();
+            let found = chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {});
+            assert!(found.map_or(true, |f| !f.is_empty()), "{name}");
+        }
+        std::fs::write(&path, &bytes).unwrap();
+    }
+    assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn a_coin_from_nothing_and_a_coin_spent_twice_are_refused() {
+    let dir = Dir::new();
+    let chain = testkit::randchain::make(5, 40);
+    let file = dir.at("blocks.dat");
+    std::fs::write(&file, &chain.framed).unwrap();
+    make(&file, &dir.at("g")).unwrap();
+    // The last block again with its last payment doubled is a double spend; in another form it makes money.
+    let mut rest = &chain.framed[..];
+    let mut blocks: Vec<bitcoin::Block> = Vec::new();
+    while !rest.is_empty() {
+        rest = &rest[8..];
+        blocks.push(bitcoin::consensus::Decodable::consensus_decode(&mut rest).unwrap());
+    }
+    let spending = blocks.iter().rposition(|b| b.txdata.len() > 1).unwrap();
+    let whole = blocks.clone();
+    for (change, words) in [(0, "spent already"), (1, "pays more"), (2, "does not have")] {
+        blocks.clone_from(&whole);
+        blocks.truncate(spending + 1);
+        let block = blocks.last_mut().unwrap();
+        let held = block.txdata.iter().rposition(|tx| {
+            whole.iter().any(|b| b.txdata.iter().any(|t| t.compute_txid() == tx.input[0].previous_output.txid))
+        });
+        let mut copy = block.txdata[held.unwrap()].clone();
+        copy.input.truncate(1);
+        let place = held.unwrap();
+        match change {
+            0 => {
+                copy.output[0].value = bitcoin::Amount::ZERO;
+                copy.output.truncate(1);
+                block.txdata.push(copy);
+            }
+            1 => {
+                copy.output[0].value = bitcoin::Amount::from_sat(2_099_999_999_999_999);
+                copy.output.truncate(1);
+                block.txdata[place] = copy;
+                block.txdata.truncate(place + 1);
+            }
+            _ => {
+                copy.input[0].previous_output.vout = 77;
+                block.txdata[place] = copy;
+                block.txdata.truncate(place + 1);
+            }
+        }
+        block.header.merkle_root = block.compute_merkle_root().unwrap();
+        std::fs::write(&file, framed(&blocks)).unwrap();
+        match make(&file, &dir.at(&format!("g{change}"))) {
+            Err(BuildError::BadBlock { reason, .. }) => assert!(reason.contains(words), "{reason}"),
+            other => panic!("{change}: {other:?}"),
+        }
+    }
+}
