@@ -299,8 +299,7 @@ impl Scanner {
         let mut offset = 0;
         while offset < file.len {
             match self.record(&file, offset, last)? {
-                Record::Block { found, network } => {
-                    self.set_network(network, &file, offset)?;
+                Record::Block(found) => {
                     let place = Place { file: number, ..found.place };
                     offset = place.offset + u64::from(place.len);
                     self.found.push(Found { place, ..found });
@@ -343,6 +342,7 @@ impl Scanner {
             }
             return Ok(Record::Bad { at: offset, reason: "no record begins here".to_owned() });
         };
+        self.set_network(network, file, offset)?;
         let len = head.get(4..8).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b));
         let end = len.map(|len| offset + 8 + u64::from(len));
         let truncated = end.is_none_or(|end| end > file.len);
@@ -361,7 +361,7 @@ impl Scanner {
         let Some(header) = Header::parse(block) else { return bad("no whole header") };
         let height = coinbase_height(block);
         let place = Place { file: 0, offset: offset + 8, len };
-        Ok(Record::Block { found: Found { place, header, height }, network })
+        Ok(Record::Block(Found { place, header, height }))
     }
 
     /// A file that is one block from its first byte to its last.
@@ -426,7 +426,7 @@ impl Scanner {
 }
 
 enum Record {
-    Block { found: Found, network: &'static Network },
+    Block(Found),
     End,
     Bad { at: u64, reason: String },
 }

@@ -65,7 +65,10 @@ fn haircut(dir: &Path) {
         );
     }
     rates.sort_by(f64::total_cmp);
-    println!("haircut, median                                   {:>6.2} million outputs/s   (at least 1)", rates[1]);
+    println!(
+        "haircut, median                                   {:>6.2} million outputs/s   (at least 1)",
+        rates[1]
+    );
 }
 
 fn generate(dir: &Path) -> PathBuf {

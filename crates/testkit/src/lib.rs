@@ -12,4 +12,5 @@ pub mod chaingen;
 pub mod node;
 pub mod randchain;
 pub mod schema;
+pub mod score;
 pub mod shared;

@@ -156,7 +156,11 @@ fn refuse_false_outsiders(
     }
     let Some((tx, outpoint)) = seal::false_outsiders(graph) else { return Ok(()) };
     let block = graph.block_of(tx).map(|row| row.hash);
-    let place = chain.links.iter().find(|link| Some(link.found.header.hash) == block).map(|l| l.found.place);
+    let place = chain
+        .links
+        .iter()
+        .find(|link| Some(link.found.header.hash) == block)
+        .map(|l| l.found.place);
     let file = place.and_then(|place| scanned.files.get(place.file as usize));
     Err(BuildError::BadBlock {
         path: file.map_or_else(|| options.blocks.clone(), |file| file.path.clone()),

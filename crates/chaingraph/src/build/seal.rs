@@ -11,10 +11,10 @@ use crate::bits;
 use crate::columns::{CHUNK, Column, open_rw};
 use crate::error::{BuildError, OpenError};
 use crate::graph::{Graph, LOCK};
+use crate::header;
 use crate::lookup::{self, txid_key};
 use crate::manifest::Manifest;
 use crate::map::Map;
-use crate::header;
 use crate::num::{Prevout, TxNum, index};
 use crate::script::{HashKey, Packed};
 

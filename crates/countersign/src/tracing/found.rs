@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use trace::bridge::HandOver;
 use trace::taint::{Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query};
 
-use super::{name, picture};
 use super::trace::{Ground, as_of, write};
+use super::{name, picture};
 use crate::cli::TraceRun;
 use crate::cmd::Context;
 use crate::fail::Done;
@@ -223,7 +223,11 @@ pub fn text(ground: &Ground, report: &Report) -> String {
     let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
     for h in &report.handovers {
         let chain = h.chain.as_deref().unwrap_or("another chain");
-        let to = h.address.as_deref().or(h.name.as_deref()).unwrap_or("an address that is not on this chain");
+        let to = h
+            .address
+            .as_deref()
+            .or(h.name.as_deref())
+            .unwrap_or("an address that is not on this chain");
         let state = if h.refunded { ", given back" } else { "" };
         let what = format!("by {} to {chain}, {to}{state} ({})", h.bridge, h.evidence.words());
         text.push_str(&line(ground.graph.value(h.output), what));
@@ -237,7 +241,10 @@ pub fn text(ground: &Ground, report: &Report) -> String {
     }
     if mixes.len() > LINES_MAX {
         let rest = sum(&mut mixes.iter().skip(LINES_MAX).map(|m| m.tainted_sat));
-        text.push_str(&line(rest, format!("mixed in {} more transactions", mixes.len() - LINES_MAX)));
+        text.push_str(&line(
+            rest,
+            format!("mixed in {} more transactions", mixes.len() - LINES_MAX),
+        ));
     }
     let unspent = sum(&mut found.unspent.iter().map(|a| a.tainted_sat));
     let mined = sum(&mut found.mined.iter().map(|a| a.tainted_sat));

@@ -14,4 +14,5 @@ mod drill;
 mod governance;
 mod offline;
 mod taint;
+mod tracing;
 mod walkthrough;

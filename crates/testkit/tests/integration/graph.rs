@@ -79,7 +79,8 @@ fn a_graph_verifies_and_answers_as_the_blocks_do() {
     let mut number = 0;
     while !rest.is_empty() {
         rest = &rest[8..];
-        let block: bitcoin::Block = bitcoin::consensus::Decodable::consensus_decode(&mut rest).unwrap();
+        let block: bitcoin::Block =
+            bitcoin::consensus::Decodable::consensus_decode(&mut rest).unwrap();
         for tx in &block.txdata {
             let txid = tx.compute_txid().to_byte_array();
             let found = graph.find_tx(&txid).unwrap();
@@ -147,7 +148,11 @@ fn a_build_that_was_stopped_anywhere_ends_in_the_same_bytes() {
 }
 
 /// Coinbase-only blocks; a branch pays with its salt.
-fn branch(prev: bitcoin::BlockHash, heights: std::ops::Range<u32>, salt: u8) -> Vec<bitcoin::Block> {
+fn branch(
+    prev: bitcoin::BlockHash,
+    heights: std::ops::Range<u32>,
+    salt: u8,
+) -> Vec<bitcoin::Block> {
     let mut prev = prev;
     heights
         .map(|height| {
@@ -190,7 +195,8 @@ fn framed(blocks: &[bitcoin::Block]) -> Vec<u8> {
         .iter()
         .flat_map(|block| {
             let bytes = bitcoin::consensus::serialize(block);
-            [vec![0xfa, 0xbf, 0xb5, 0xda], (bytes.len() as u32).to_le_bytes().to_vec(), bytes].concat()
+            [vec![0xfa, 0xbf, 0xb5, 0xda], (bytes.len() as u32).to_le_bytes().to_vec(), bytes]
+                .concat()
         })
         .collect()
 }
@@ -257,8 +263,10 @@ fn every_flipped_bit_is_refused_with_its_place() {
                 assert!(built.manifest.complete);
                 make_plain(&dir, &good);
                 let (mine, plain) = (files(&out), files(&dir.at("plain")));
-                let differing: Vec<_> =
-                    mine.keys().filter(|k| mine[*k] != plain[*k] && *k != "manifest.json").collect();
+                let differing: Vec<_> = mine
+                    .keys()
+                    .filter(|k| mine[*k] != plain[*k] && *k != "manifest.json")
+                    .collect();
                 assert!(differing.is_empty(), "byte {at} passed and changed {differing:?}");
             }
             Err(other) => panic!("byte {at}: {other}"),
@@ -347,7 +355,9 @@ fn a_coin_from_nothing_and_a_coin_spent_twice_are_refused() {
         blocks.truncate(spending + 1);
         let block = blocks.last_mut().unwrap();
         let held = block.txdata.iter().rposition(|tx| {
-            whole.iter().any(|b| b.txdata.iter().any(|t| t.compute_txid() == tx.input[0].previous_output.txid))
+            whole.iter().any(|b| {
+                b.txdata.iter().any(|t| t.compute_txid() == tx.input[0].previous_output.txid)
+            })
         });
         let mut copy = block.txdata[held.unwrap()].clone();
         copy.input.truncate(1);

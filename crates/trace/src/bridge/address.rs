@@ -8,8 +8,8 @@ const EVM: [&str; 5] = ["ETH", "AVAX", "BSC", "BASE", "ARB"];
 
 /// Chains that a hand-over may name.
 const CHAINS: [&str; 21] = [
-    "BTC", "LTC", "BCH", "DOGE", "THOR", "GAIA", "XRP", "TRON", "SOL", "BNB", "MAYA", "DASH", "KUJI",
-    "ZEC", "XRD", "ADA", "ETH", "AVAX", "BSC", "BASE", "ARB",
+    "BTC", "LTC", "BCH", "DOGE", "THOR", "GAIA", "XRP", "TRON", "SOL", "BNB", "MAYA", "DASH",
+    "KUJI", "ZEC", "XRD", "ADA", "ETH", "AVAX", "BSC", "BASE", "ARB",
 ];
 
 /// Whether a chain is one that THORChain or Maya serve.
@@ -58,7 +58,9 @@ fn is_bech32(prefix: &str, text: &str) -> bool {
     let (hrp, ok) = match bech32::segwit::decode(text) {
         Ok((hrp, ..)) => (hrp, true),
         Err(_) => match bech32::decode(text) {
-            Ok((hrp, data)) => (hrp, (20..=65).contains(&data.len()) && !["bc", "ltc"].contains(&prefix)),
+            Ok((hrp, data)) => {
+                (hrp, (20..=65).contains(&data.len()) && !["bc", "ltc"].contains(&prefix))
+            }
             Err(_) => return false,
         },
     };

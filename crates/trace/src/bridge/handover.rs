@@ -84,7 +84,8 @@ const SPENDS_MAX: usize = 20_000;
 /// Finds the hand-overs among transactions, rising; those that repeat are looked at once.
 #[must_use]
 pub fn find(graph: &Graph, attribution: &Attribution, txs: &[TxNum]) -> Vec<HandOver> {
-    let mut found: Vec<HandOver> = txs.iter().filter_map(|tx| by_memo(graph, attribution, *tx)).collect();
+    let mut found: Vec<HandOver> =
+        txs.iter().filter_map(|tx| by_memo(graph, attribution, *tx)).collect();
     let unknown: HashSet<ScriptNum> = found
         .iter()
         .filter(|h| h.evidence == Evidence::MemoAlone)
@@ -126,7 +127,9 @@ fn by_memo(graph: &Graph, attribution: &Attribution, tx: TxNum) -> Option<HandOv
     };
     let (output, labelled) = vault_output(graph, attribution, tx)?;
     let evidence = if labelled { Evidence::Label } else { Evidence::MemoAlone };
-    let is_maya = chain.as_deref().is_some_and(|c| ["MAYA", "DASH", "KUJI", "ARB", "ZEC", "XRD", "ADA"].contains(&c));
+    let is_maya = chain
+        .as_deref()
+        .is_some_and(|c| ["MAYA", "DASH", "KUJI", "ARB", "ZEC", "XRD", "ADA"].contains(&c));
     Some(HandOver {
         bridge: if is_maya { "mayachain" } else { "thorchain" },
         chain,
@@ -145,7 +148,8 @@ fn by_memo(graph: &Graph, attribution: &Attribution, tx: TxNum) -> Option<HandOv
 /// first input's script. Returns whether a label says so.
 fn vault_output(graph: &Graph, attribution: &Attribution, tx: TxNum) -> Option<(OutputNum, bool)> {
     let sender = graph.prevouts(tx).next().and_then(|p| graph.prevout_script(p));
-    let with_value = || graph.outputs_of(tx).filter(|o| graph.script(*o).is_some() && graph.value(*o) > 0);
+    let with_value =
+        || graph.outputs_of(tx).filter(|o| graph.script(*o).is_some() && graph.value(*o) > 0);
     let is_bridge = |o: &OutputNum| {
         let labels = graph.script(*o).map(|s| attribution.of(graph, s)).unwrap_or_default();
         labels.iter().any(|l| l.label.kind == Kind::Bridge)
@@ -171,7 +175,10 @@ impl Vaults {
         let wanted: Vec<ScriptNum> = scripts.iter().copied().collect();
         let mut seen = HashSet::new();
         for output in graph.outputs_with(&wanted) {
-            let (Some(script), Some(spender)) = (graph.script(output), graph.spender(output)) else { continue };
+            let (Some(script), Some(spender)) = (graph.script(output), graph.spender(output))
+            else {
+                continue;
+            };
             if seen.len() >= SPENDS_MAX || !seen.insert((script, spender)) {
                 continue;
             }

@@ -65,7 +65,8 @@ pub fn of_outputs<'a>(scripts: impl Iterator<Item = &'a [u8]>) -> String {
             }
             continue;
         }
-        let continues = memo.rfind('^').is_some_and(|at| at >= CONTINUES_FROM) && memo.len() > CONTINUES_FROM;
+        let continues =
+            memo.rfind('^').is_some_and(|at| at >= CONTINUES_FROM) && memo.len() > CONTINUES_FROM;
         let hash = match script {
             [0x00, 20, hash @ ..] if hash.len() == 20 => hash,
             [0x76, 0xa9, 20, hash @ .., 0x88, 0xac] if hash.len() == 20 => hash,
@@ -153,7 +154,8 @@ fn swap<'a>(field: &impl Fn(usize) -> &'a str) -> Memo {
         Some((destination, refund)) => (destination, Some(refund.to_owned())),
         None => (field(2), None),
     };
-    let mut swap = Swap { chain, asset, address: None, name: None, refund: refund.filter(|r| !r.is_empty()) };
+    let mut swap =
+        Swap { chain, asset, address: None, name: None, refund: refund.filter(|r| !r.is_empty()) };
     if destination.is_empty() {
         return Memo::Nothing("no destination"); // to the sender: impossible across chains
     }
@@ -232,7 +234,8 @@ fn is_limit(text: &str) -> bool {
         };
         whole && exponent.is_none_or(digits)
     };
-    let (first, rest) = (parts.first().copied().unwrap_or_default(), parts.get(1..).unwrap_or_default());
+    let (first, rest) =
+        (parts.first().copied().unwrap_or_default(), parts.get(1..).unwrap_or_default());
     parts.len() <= 3
         && (first.is_empty() || is_number(first))
         && rest.iter().all(|part| part.is_empty() || (digits(part) && part.len() <= 19))
@@ -282,7 +285,11 @@ mod tests {
             }
         };
         assert!(handover, "{memo}: {parsed:?}");
-        assert_eq!((chain, address), (expect["chain"].as_str(), expect["address"].as_str()), "{memo}");
+        assert_eq!(
+            (chain, address),
+            (expect["chain"].as_str(), expect["address"].as_str()),
+            "{memo}"
+        );
     }
 
     #[test]
@@ -301,7 +308,12 @@ mod tests {
             serde_json::from_str(include_str!("../../tests/data/script_examples.json")).unwrap();
         assert_eq!(all.len(), 12);
         for case in all {
-            let scripts: Vec<Vec<u8>> = case["outs"].as_array().unwrap().iter().map(|s| unhex(s.as_str().unwrap())).collect();
+            let scripts: Vec<Vec<u8>> = case["outs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|s| unhex(s.as_str().unwrap()))
+                .collect();
             let memo = of_outputs(scripts.iter().map(Vec::as_slice));
             assert_eq!(memo, case["memo"].as_str().unwrap(), "{}", case["name"]);
             check(&memo, &case["parsed"]);
@@ -309,6 +321,8 @@ mod tests {
     }
 
     fn unhex(text: &str) -> Vec<u8> {
-        (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+        (0..text.len() / 2)
+            .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+            .collect()
     }
 }

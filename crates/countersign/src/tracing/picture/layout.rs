@@ -69,7 +69,12 @@ pub fn layout(ground: &Ground, report: &Report) -> Layout {
     let chains = Chains::of(found);
     let columns = columns(found, &chains);
     let shown = largest(found, &chains);
-    let mut build = Build { ground, layout: Layout::default(), places: BTreeMap::new(), gathered: HashSet::new() };
+    let mut build = Build {
+        ground,
+        layout: Layout::default(),
+        places: BTreeMap::new(),
+        gathered: HashSet::new(),
+    };
     let mixes: HashMap<TxNum, &'static str> =
         found.mixed.iter().map(|m| (m.tx, m.class.word())).collect();
     let ends = ends(ground, report);
@@ -119,7 +124,8 @@ impl Chains {
             let first = *list.first()?;
             list.iter().all(|tx| *tx == first).then_some(first)
         };
-        let (mut head, mut members): (HashMap<TxNum, TxNum>, HashMap<TxNum, Vec<TxNum>>) = Default::default();
+        let (mut head, mut members): (HashMap<TxNum, TxNum>, HashMap<TxNum, Vec<TxNum>>) =
+            Default::default();
         for tx in all {
             let joined = only(before.get(&tx)).filter(|b| only(next.get(b)) == Some(tx));
             let of = joined.and_then(|b| head.get(&b)).copied().unwrap_or(tx);
@@ -137,7 +143,8 @@ impl Chains {
 /// The column of each chain: one more than the last that flows into it. Transactions spend earlier ones only, so one
 /// pass in chain order does.
 fn columns(found: &Found, chains: &Chains) -> HashMap<TxNum, usize> {
-    let mut edges: Vec<_> = found.edges.iter().filter_map(|e| e.to.map(|to| (e.from, to))).collect();
+    let mut edges: Vec<_> =
+        found.edges.iter().filter_map(|e| e.to.map(|to| (e.from, to))).collect();
     edges.sort_unstable_by_key(|(from, to)| (*to, *from));
     let mut columns: HashMap<TxNum, usize> = HashMap::new();
     for (from, to) in edges {
@@ -256,7 +263,8 @@ impl Build<'_> {
 
 /// Boxes are as high as what flows through them; ends stand in the last column.
 fn measure(layout: &mut Layout) {
-    let last = layout.nodes.iter().map(|n| n.column).filter(|c| *c != usize::MAX).max().unwrap_or(0);
+    let last =
+        layout.nodes.iter().map(|n| n.column).filter(|c| *c != usize::MAX).max().unwrap_or(0);
     let (mut into, mut out) = (vec![0_u64; layout.nodes.len()], vec![0_u64; layout.nodes.len()]);
     for flow in &layout.flows {
         if let Some(sum) = out.get_mut(flow.from) {

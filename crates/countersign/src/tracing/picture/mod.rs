@@ -14,7 +14,8 @@ pub use svg::svg;
 /// The flow for Graphviz: transactions as nodes, outputs as edges, as they are.
 pub fn dot(ground: &Ground, report: &Report) -> String {
     let graph = &ground.graph;
-    let mut text = "digraph trace {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n".to_owned();
+    let mut text =
+        "digraph trace {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n".to_owned();
     let mut ends = 0;
     for edge in &report.found.edges {
         let from = header::show(&graph.txid(edge.from));

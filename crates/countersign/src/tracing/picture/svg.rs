@@ -69,7 +69,12 @@ fn heading(out: &mut String, ground: &Ground, report: &Report) {
     let backward = report.query.direction == Direction::Backward;
     let what = if backward { "Where the coins came from" } else { "Where the coins went" };
     let title = format!("{what}: {}, by {}", amount(found.stolen_sat), report.query.method.word());
-    let _ = write!(out, "<title>{}</title><text class=\"t\" x=\"24\" y=\"34\">{}</text>", escape(&title), escape(&title));
+    let _ = write!(
+        out,
+        "<title>{}</title><text class=\"t\" x=\"24\" y=\"34\">{}</text>",
+        escape(&title),
+        escape(&title)
+    );
     let share = |sat: u64| to_f64(sat) * 100.0 / to_f64(found.stolen_sat.max(1));
     let sum = |sats: &mut dyn Iterator<Item = u64>| sats.fold(0_u64, u64::saturating_add);
     let parts = [
@@ -85,13 +90,18 @@ fn heading(out: &mut String, ground: &Ground, report: &Report) {
         .filter(|(_, sat)| *sat > 0)
         .map(|(what, sat)| format!("{:.1} % {what}", share(*sat)))
         .collect();
-    let _ = write!(out, "<text class=\"s\" x=\"24\" y=\"57\">{}</text>", escape(&words.join(" · ")));
+    let _ =
+        write!(out, "<text class=\"s\" x=\"24\" y=\"57\">{}</text>", escape(&words.join(" · ")));
     let note = format!(
         "{} transactions; chain of {} up to block {}; boxes from left to right in order of time, width by tainted value{}",
         found.transactions,
         ground.graph.manifest().network,
         ground.graph.counts().blocks,
-        if ground.graph.manifest().complete { "" } else { "; blocks are missing: unspent means not spent in what is held" }
+        if ground.graph.manifest().complete {
+            ""
+        } else {
+            "; blocks are missing: unspent means not spent in what is held"
+        }
     );
     let _ = write!(out, "<text class=\"d\" x=\"24\" y=\"76\">{}</text>", escape(&note));
 }
@@ -110,8 +120,9 @@ fn place(plan: &Layout, scale: f64) -> (Vec<Placed>, f64) {
     let columns = plan.nodes.iter().map(|n| n.column).max().unwrap_or(0) + 1;
     let mut height = TOP;
     for column in 0..columns {
-        let mut members: Vec<usize> =
-            (0..plan.nodes.len()).filter(|at| plan.nodes.get(*at).is_some_and(|n| n.column == column)).collect();
+        let mut members: Vec<usize> = (0..plan.nodes.len())
+            .filter(|at| plan.nodes.get(*at).is_some_and(|n| n.column == column))
+            .collect();
         // By where what flows in comes from, weighted; then the fuller first.
         let centre = |at: usize| {
             let (mut sum, mut weight) = (0.0, 0.0);
@@ -146,7 +157,9 @@ fn ribbons(out: &mut String, plan: &Layout, placed: &mut [Placed], scale: f64) {
     let mut order: Vec<_> = plan.flows.iter().collect();
     let y = |at: usize, placed: &[Placed]| placed.get(at).map_or(0.0, |p| p.y);
     order.sort_by(|a, b| {
-        (a.from, y(a.to, placed)).partial_cmp(&(b.from, y(b.to, placed))).unwrap_or(std::cmp::Ordering::Equal)
+        (a.from, y(a.to, placed))
+            .partial_cmp(&(b.from, y(b.to, placed)))
+            .unwrap_or(std::cmp::Ordering::Equal)
     });
     for flow in order {
         let thick = (to_f64(flow.sat) * scale).max(THIN);
@@ -199,11 +212,7 @@ fn draw(out: &mut String, graph: &Graph, node: &Node, at: &Placed, total: u64) {
     );
     let (head, sub) = words(graph, node);
     let share = to_f64(node.sat) * 100.0 / to_f64(total);
-    let lines = [
-        ("a", head),
-        ("", format!("{} ({share:.1} %)", amount(node.sat))),
-        ("d", sub),
-    ];
+    let lines = [("a", head), ("", format!("{} ({share:.1} %)", amount(node.sat))), ("d", sub)];
     for (at, (class, line)) in lines.iter().filter(|(_, l)| !l.is_empty()).enumerate() {
         let line_y = y + 11.0 + 13.5 * to_f64(at as u64);
         let _ = write!(
@@ -220,7 +229,11 @@ fn words(graph: &Graph, node: &Node) -> (String, String) {
     let times = node.times.map(|(first, last)| {
         let (first, last) = (name::time(first), name::time(last));
         let day = |t: &str| t.get(..16).unwrap_or(t).replace('T', " ");
-        if first.get(..10) == last.get(..10) { day(&first) } else { format!("{} to {}", first.get(..10).unwrap_or(&first), last.get(..10).unwrap_or(&last)) }
+        if first.get(..10) == last.get(..10) {
+            day(&first)
+        } else {
+            format!("{} to {}", first.get(..10).unwrap_or(&first), last.get(..10).unwrap_or(&last))
+        }
     });
     let times = times.unwrap_or_default();
     let short = |tx: &chaingraph::TxNum| {
@@ -235,7 +248,9 @@ fn words(graph: &Graph, node: &Node) -> (String, String) {
         },
         What::Small(n) => (format!("{n} small flows"), times),
         What::Mix(tx, class) => (format!("mix: {class}"), format!("{} {times}", short(tx))),
-        What::Service(label, kind, n) => (format!("{label} ({kind})"), format!("{n} payments, {times}")),
+        What::Service(label, kind, n) => {
+            (format!("{label} ({kind})"), format!("{n} payments, {times}"))
+        }
         What::Bridge(bridge, to) => (bridge.clone(), to.clone()),
         What::Unspent(n) => ("unspent".to_owned(), format!("{n} outputs")),
         What::Ended(reason, n) => (format!("not followed: {reason}"), format!("{n} outputs")),
