@@ -13,7 +13,8 @@ pub use governance::{
     Succession, Undo,
 };
 pub use tracing::{
-    Classify, Cluster, CoinJoin, Graph, GraphBuild, GraphShow, Labels, Trace, TraceRun,
+    Case, Classify, Cluster, CoinJoin, Graph, GraphBuild, GraphShow, Labels, RiskArgs, Trace,
+    TraceRun,
 };
 
 const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \
@@ -120,9 +121,14 @@ pub enum Command {
     /// Follow coins: where they went, where they came from
     #[command(subcommand)]
     Trace(Trace),
+    /// How risky addresses are, with reasons
+    Risk(RiskArgs),
     /// Label lists
     #[command(subcommand)]
     Labels(Labels),
+    /// Traces kept as folders
+    #[command(subcommand)]
+    Case(Case),
     /// Addresses that are one wallet, and why
     #[command(subcommand)]
     Cluster(Cluster),

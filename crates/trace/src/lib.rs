@@ -8,5 +8,6 @@ pub mod cluster;
 pub mod coinjoin;
 pub mod join;
 pub mod labels;
+pub mod risk;
 pub mod taint;
 pub mod view;

@@ -140,6 +140,9 @@ pub struct TraceRun {
     /// Draw the flow, left to right over time, width by tainted value (of several methods, the first)
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Keep the trace as a folder to hand on: question, graph and labels by hash, claims with evidence, picture
+    #[arg(long, value_name = "DIR")]
+    pub case: Option<PathBuf>,
     /// Write the flow for Graphviz
     #[arg(long, value_name = "FILE")]
     pub dot: Option<PathBuf>,
@@ -157,5 +160,27 @@ pub enum Labels {
         /// Where the labels go: JSON, one a line
         #[arg(long)]
         out: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub struct RiskArgs {
+    /// Addresses
+    #[arg(required = true, value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+    /// The graph's directory
+    #[arg(long)]
+    pub graph: PathBuf,
+    /// Label files: OFAC list, TagPack (file or folder), our CSV or JSON
+    #[arg(long, required = true, num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub enum Case {
+    /// Check that the files of a case folder are as they were written; a change is exit 3
+    Verify {
+        /// The folder
+        dir: PathBuf,
     },
 }

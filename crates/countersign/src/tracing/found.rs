@@ -276,7 +276,7 @@ pub fn text(ground: &Ground, report: &Report) -> String {
 }
 
 /// One row per service, for freeze letters.
-fn csv(ground: &Ground, reports: &[Report]) -> String {
+pub fn csv(ground: &Ground, reports: &[Report]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let head = [
         "method",

@@ -1,5 +1,6 @@
 //! The tracing commands: the shell over `chaingraph` and `trace`. JSON and text are made here.
 
+pub mod case;
 pub mod cluster;
 pub mod coinjoin;
 mod found;
@@ -8,6 +9,7 @@ pub mod labels;
 mod name;
 mod picture;
 mod progress;
+pub mod risk;
 mod show;
 mod tagpack;
 pub mod trace;

@@ -60,6 +60,9 @@ fn run_direction(cx: Context, direction: Direction, args: &TraceRun) -> Done {
         reports.push(found::Report { query, found, handovers });
     }
     found::write_files(cx, args, &ground, &reports)?;
+    if let Some(dir) = &args.case {
+        super::case::write(cx, dir, &asked(direction, args), &ground, &reports)?;
+    }
     if cx.json {
         cx.say(&found::json(&ground, &reports), "");
     } else {
@@ -67,6 +70,15 @@ fn run_direction(cx: Context, direction: Direction, args: &TraceRun) -> Done {
         cx.say(&Value::Null, &text);
     }
     Ok(())
+}
+
+/// The question, as a case keeps it.
+fn asked(direction: Direction, args: &TraceRun) -> Value {
+    json!({
+        "direction": if direction == Direction::Forward { "forward" } else { "backward" },
+        "sources": args.sources, "method": args.method, "until": args.until, "min_sat": args.min_sat,
+        "budget": args.budget, "stop": args.stop, "through_mixers": args.through_mixers,
+    })
 }
 
 fn methods(word: &str) -> Result<Vec<Method>, Fail> {

@@ -261,3 +261,72 @@ fn labels_keep_their_sources_and_what_is_left_out_is_counted() {
     std::fs::write(desk.dir.join("bad.csv"), "address,label,kind,confidence\n1,x,y,2\n").unwrap();
     assert_eq!(desk.run("labels import csv bad.csv --out x").0, 2);
 }
+
+#[test]
+fn a_case_tells_when_a_file_of_it_was_changed() {
+    let desk = Desk::new();
+    chain(&desk, 120, 6_000, 4);
+    let theft: Value = serde_json::from_str(&truth(&desk, "theft.json")).unwrap();
+    let txid = theft["txid"].as_str().unwrap();
+    desk.ok(&format!(
+        "trace forward {txid} --graph g --labels c/truth/labels.csv --method all --case k"
+    ));
+    assert_eq!(desk.ok("case verify k")["verified"], true);
+    let claims = std::fs::read_to_string(desk.dir.join("k/claims.jsonl")).unwrap();
+    assert!(claims.lines().count() > 50);
+    for line in claims.lines() {
+        let claim: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(claim["evidence_txid"].as_str().unwrap().len(), 64, "{line}");
+    }
+    let about: Value =
+        serde_json::from_slice(&std::fs::read(desk.dir.join("k/case.json")).unwrap()).unwrap();
+    assert_eq!(about["graph"]["id"], desk.ok("graph info g")["id"]);
+    std::fs::write(desk.dir.join("k/notes.md"), "the analyst writes").unwrap();
+    assert_eq!(desk.ok("case verify k")["verified"], true);
+    for name in ["trace.json", "claims.jsonl", "picture-fifo.svg", "services.csv", "case.json"] {
+        let path = desk.dir.join("k").join(name);
+        let good = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&good[..], b" "].concat()).unwrap();
+        let (code, json) = desk.run("case verify k");
+        assert_eq!((code, json["findings"].as_array().unwrap().len()), (3, 1), "{name}");
+        std::fs::write(&path, good).unwrap();
+    }
+    std::fs::remove_file(desk.dir.join("k/evidence.jsonl")).unwrap();
+    assert_eq!(desk.run("case verify k").0, 3);
+    assert_eq!(
+        desk.run(&format!("trace forward {txid} --graph g --case k")).0,
+        1,
+        "nothing is overwritten"
+    );
+}
+
+#[test]
+fn risk_has_reasons_and_knows_what_it_does_not_know() {
+    let desk = Desk::new();
+    chain(&desk, 200, 20_000, 5);
+    let theft: Value = serde_json::from_str(&truth(&desk, "theft.json")).unwrap();
+    let txid = theft["txid"].as_str().unwrap();
+    let shown = desk.ok(&format!("graph show {txid} --graph g"));
+    let thief = shown["outputs"][0]["address"].as_str().unwrap();
+    let spent_by = shown["outputs"][0]["spent_by"].as_str().unwrap();
+    let hop = desk.ok(&format!("graph show {spent_by} --graph g"));
+    let hop = hop["outputs"][0]["address"].as_str().unwrap().to_owned();
+    let labels =
+        format!("address,label,kind,source,confidence\n{thief},the theft,theft,police,1\n");
+    std::fs::write(desk.dir.join("l.csv"), labels).unwrap();
+    let never = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+    let risk =
+        desk.ok(&format!("risk {thief} {hop} {never} --graph g --labels l.csv c/truth/labels.csv"));
+    let risks = risk["risks"].as_array().unwrap();
+    assert_eq!(
+        (&risks[0]["score"], &risks[0]["reasons"][0]["touch"]),
+        (&1.0.into(), &"label".into())
+    );
+    // All that the next address received is straight from the thief's.
+    assert_eq!(
+        (&risks[1]["score"], &risks[1]["reasons"][0]["touch"]),
+        (&1.0.into(), &"direct_exposure".into())
+    );
+    assert_eq!((&risks[2]["known"], &risks[2]["score"]), (&false.into(), &Value::Null));
+    assert_eq!(risk["label_versions"][0]["sha256"].as_str().unwrap().len(), 64);
+}

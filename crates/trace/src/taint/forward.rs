@@ -6,7 +6,7 @@ use chaingraph::{Graph, OutputNum, Prevout, TxNum};
 
 use super::edges::Edges;
 use super::frontier::{Bits, NumHash, Outputs, Piece, Pieces, WayNum, Ways, one_of, source_set};
-use super::query::{Arrival, Cut, Edge, Found, Met, Mixed, Place, Query, Reason};
+use super::query::{Arrival, Cut, Edge, Found, Met, Mixed, Place, Query, Reason, Visit};
 use super::rules::{Method, haircut, tiho};
 use super::runs::{Runs, Supply};
 use crate::coinjoin::{Finding, classify};
@@ -22,6 +22,7 @@ pub fn run(
     graph: &Graph,
     attribution: &Attribution,
     query: &Query,
+    visit: &mut dyn FnMut(&Visit),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Found {
     let mut forward = Forward {
@@ -41,6 +42,7 @@ pub fn run(
         edges: Edges::new(query.edges_max),
         found: Found::default(),
         tx: Passing::default(),
+        visit,
     };
     let mut sources = query.sources.clone();
     sources.sort_unstable();
@@ -146,6 +148,7 @@ struct Forward<'a> {
     edges: Edges,
     found: Found,
     tx: Passing,
+    visit: &'a mut dyn FnMut(&Visit),
 }
 
 impl Forward<'_> {
@@ -198,6 +201,7 @@ impl Forward<'_> {
         source: bool,
     ) {
         self.found.outputs += 1;
+        (self.visit)(&Visit { output, tainted_sat: piece.tainted, hops: piece.hops });
         let spender = self.spender(output);
         let to = self.end_or_follow(output, piece, runs, spender, source);
         self.edges.add(Edge { from: by, to, output, tainted_sat: piece.tainted });

@@ -13,7 +13,7 @@ use chaingraph::Graph;
 
 use crate::labels::Attribution;
 pub use query::{
-    Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query, Reason, Unbalanced,
+    Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query, Reason, Unbalanced, Visit,
 };
 pub use rules::Method;
 
@@ -27,8 +27,22 @@ pub fn trace(
     query: &Query,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Found, Unbalanced> {
+    trace_visiting(graph, attribution, query, &mut |_| {}, progress)
+}
+
+/// Traces, and shows every tainted output on the way (forward only).
+///
+/// # Errors
+/// The result does not add up, so there is none.
+pub fn trace_visiting(
+    graph: &Graph,
+    attribution: &Attribution,
+    query: &Query,
+    visit: &mut dyn FnMut(&Visit),
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Found, Unbalanced> {
     let mut found = match query.direction {
-        Direction::Forward => forward::run(graph, attribution, query, progress),
+        Direction::Forward => forward::run(graph, attribution, query, visit, progress),
         Direction::Backward => backward::run(graph, attribution, query, progress),
     };
     sort(&mut found);

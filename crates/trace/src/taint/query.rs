@@ -109,6 +109,17 @@ pub struct Arrival {
     pub factor: f64,
 }
 
+/// A tainted output as it is met, for those who want all of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Visit {
+    /// The output.
+    pub output: OutputNum,
+    /// Tainted satoshi in it.
+    pub tainted_sat: u64,
+    /// The least number of transactions from a source.
+    pub hops: u32,
+}
+
 /// A label that was met.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Met {
