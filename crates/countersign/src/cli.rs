@@ -14,7 +14,7 @@ pub use governance::{
 };
 pub use tracing::{
     Case, Classify, Cluster, CoinJoin, Graph, GraphBuild, GraphShow, Labels, RiskArgs, Trace,
-    TraceRun,
+    TracePath, TraceRun,
 };
 
 const EXITS: &str = "Exit codes: 0 fine; 1 failed (I/O, a file that exists); 2 usage or malformed input, with its place; \

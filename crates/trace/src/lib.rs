@@ -4,10 +4,13 @@
 //! Pure: no clock, no network, no files. Graphs and labels are passed in, results are plain types that the shell prints.
 
 pub mod bridge;
+pub mod change;
 pub mod cluster;
 pub mod coinjoin;
 pub mod join;
 pub mod labels;
+pub mod path;
+pub mod peel;
 pub mod risk;
 pub mod taint;
 pub mod view;

@@ -101,6 +101,19 @@ pub enum Trace {
     Forward(TraceRun),
     /// Where the value came from
     Backward(TraceRun),
+    /// Ways from one thing to another, the strongest first, each with its weakest step
+    Path(TracePath),
+}
+
+#[derive(Args)]
+pub struct TracePath {
+    /// An outpoint, a txid or an address
+    pub from: String,
+    /// Another
+    pub to: String,
+    /// The graph's directory
+    #[arg(long)]
+    pub graph: PathBuf,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ use bitcoin::Amount;
 use chaingraph::{Graph, TxNum, header};
 use serde_json::{Value, json};
 use trace::bridge::HandOver;
+use trace::peel::{Chain, Deposit};
 use trace::taint::{Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query};
 
 use super::trace::{Ground, as_of, write};
@@ -23,7 +24,33 @@ pub struct Report {
     pub found: Found,
     /// Hand-overs to other chains.
     pub handovers: Vec<HandOver>,
+    /// Peel chains on the way.
+    pub peels: Vec<Chain>,
+    /// Deposit addresses one hop before a service.
+    pub deposits: Vec<Deposit>,
 }
+
+impl Report {
+    /// With what is read out of a trace: hand-overs, peel chains, deposit addresses.
+    pub fn new(ground: &Ground, query: Query, found: Found) -> Self {
+        let (graph, attribution) = (&ground.graph, &ground.attribution);
+        let handovers = trace::bridge::find(graph, attribution, &found.speaking);
+        let mut txs: Vec<TxNum> =
+            found.edges.iter().flat_map(|e| [Some(e.from), e.to]).flatten().collect();
+        txs.sort_unstable();
+        txs.dedup();
+        let peels = trace::peel::chains(graph, &txs);
+        // Each asks for all that an address received: of the largest only.
+        let mut largest: Vec<&Met> = found.resolved.iter().collect();
+        largest.sort_by_key(|m| std::cmp::Reverse(m.arrival.tainted_sat));
+        let largest: Vec<Met> = largest.into_iter().take(DEPOSITS_MAX).cloned().collect();
+        let deposits = trace::peel::deposits(graph, attribution, &largest);
+        Self { query, found, handovers, peels, deposits }
+    }
+}
+
+/// Arrivals at services whose last hop is looked at for a deposit address.
+const DEPOSITS_MAX: usize = 50;
 
 /// One document: the trace, or with several methods a list of them.
 pub fn json(ground: &Ground, reports: &[Report]) -> Value {
@@ -62,6 +89,8 @@ fn one_json(ground: &Ground, report: &Report) -> Value {
         "fees_sat": found.fees_sat,
         "handovers": report.handovers.iter().map(|h| handover(graph, found, h)).collect::<Vec<_>>(),
         "cut": found.cut.iter().map(|c| cut(graph, c)).collect::<Vec<_>>(),
+        "peels": report.peels.iter().map(|c| peel(ground, c)).collect::<Vec<_>>(),
+        "deposits": report.deposits.iter().map(|d| deposit(graph, d)).collect::<Vec<_>>(),
         "graph": picture(graph, found),
         "label_versions": ground.versions,
         "graph_id": graph.manifest().id(),
@@ -151,6 +180,32 @@ fn handover(graph: &Graph, found: &Found, h: &HandOver) -> Value {
     })
 }
 
+fn peel(ground: &Ground, chain: &Chain) -> Value {
+    let graph = &ground.graph;
+    let hop = |h: &trace::peel::Hop| {
+        let labels =
+            graph.script(h.peeled).map(|s| ground.attribution.of(graph, s)).unwrap_or_default();
+        json!({
+            "txid": header::show(&graph.txid(h.tx)),
+            "peeled": name::outpoint(graph, h.peeled),
+            "address": name::address_of(graph, h.peeled),
+            "label": labels.first().map(|l| l.label.label.clone()),
+            "peeled_sat": graph.value(h.peeled),
+            "left_sat": graph.value(h.change.output),
+            "change_probability": round(h.change.probability),
+            "signs": h.change.signs.iter().map(|s| s.word()).collect::<Vec<_>>(),
+        })
+    };
+    json!({"hops": chain.hops.iter().map(hop).collect::<Vec<_>>()})
+}
+
+fn deposit(graph: &Graph, d: &Deposit) -> Value {
+    json!({
+        "address": name::show_script(graph, d.script), "label": d.label, "kind": d.kind.word(),
+        "tainted_sat": d.tainted_sat, "confidence": round(d.confidence), "evidence_txid": header::show(&graph.txid(d.tx)),
+    })
+}
+
 /// The largest edges with the transactions that they join, for pictures.
 fn picture(graph: &Graph, found: &Found) -> Value {
     let mut txs: Vec<TxNum> =
@@ -219,8 +274,8 @@ pub fn text(ground: &Ground, report: &Report) -> String {
             sat(amount)
         ));
     }
-    let line = |amount: u64, what: String| format!("  {:>22}  {what}\n", sat(amount));
     let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
+    let line = |amount: u64, what: String| format!("  {:>22}  {what}\n", sat(amount));
     for h in &report.handovers {
         let chain = h.chain.as_deref().unwrap_or("another chain");
         let to = h
@@ -231,6 +286,23 @@ pub fn text(ground: &Ground, report: &Report) -> String {
         let state = if h.refunded { ", given back" } else { "" };
         let what = format!("by {} to {chain}, {to}{state} ({})", h.bridge, h.evidence.words());
         text.push_str(&line(ground.graph.value(h.output), what));
+    }
+    for d in report.deposits.iter().take(LINES_MAX) {
+        let what = format!(
+            "through {}, a deposit address of {}",
+            name::show_script(&ground.graph, d.script),
+            d.label
+        );
+        text.push_str(&line(d.tainted_sat, what));
+    }
+    for chain in report.peels.iter().take(LINES_MAX) {
+        let peeled = sum(&mut chain.hops.iter().map(|h| ground.graph.value(h.peeled)));
+        let first =
+            chain.hops.first().map(|h| header::show(&ground.graph.txid(h.tx))).unwrap_or_default();
+        text.push_str(&line(
+            peeled,
+            format!("peeled off in {} steps from {first} on", chain.hops.len()),
+        ));
     }
     let mut mixes: Vec<&Mixed> = found.mixed.iter().collect();
     mixes.sort_by_key(|m| std::cmp::Reverse(m.tainted_sat));

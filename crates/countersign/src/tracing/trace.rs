@@ -11,7 +11,7 @@ use trace::taint::{Direction, Method, Query, trace};
 use super::name::{self, Named};
 use super::progress::{Unit, bar};
 use super::{found, labels, open};
-use crate::cli::{Trace as Command, TraceRun};
+use crate::cli::{Trace as Command, TracePath, TraceRun};
 use crate::cmd::Context;
 use crate::fail::{Done, Fail};
 
@@ -20,7 +20,50 @@ pub fn run(cx: Context, command: &Command) -> Done {
     match command {
         Command::Forward(args) => run_direction(cx, Direction::Forward, args),
         Command::Backward(args) => run_direction(cx, Direction::Backward, args),
+        Command::Path(args) => path(cx, args),
     }
+}
+
+/// `trace path`: ways from one thing to another.
+fn path(cx: Context, args: &TracePath) -> Done {
+    let graph = open(&args.graph)?;
+    let ground =
+        Ground { graph, attribution: Attribution::default(), versions: Vec::new(), until: None };
+    let from = sources(&ground, std::slice::from_ref(&args.from))?;
+    let to = sources(&ground, std::slice::from_ref(&args.to))?;
+    let (ways, whole) = trace::path::ways(&ground.graph, &from, &to);
+    let graph = &ground.graph;
+    let step = |s: &trace::path::Step| {
+        json!({"outpoint": name::outpoint(graph, s.output), "address": name::address_of(graph, s.output),
+            "value_sat": graph.value(s.output), "strength": s.strength, "mixed": s.mixed})
+    };
+    let list: Vec<Value> = ways
+        .iter()
+        .map(|w| {
+            json!({"strength": w.strength, "weakest": w.weakest().map(step),
+                "steps": w.steps.iter().map(step).collect::<Vec<_>>()})
+        })
+        .collect();
+    let mut text = if ways.is_empty() {
+        "no way".to_owned()
+    } else {
+        format!("{} ways, the strongest first", ways.len())
+    };
+    for way in &ways {
+        text.push_str(&format!("\n\n  strength {:.6}, {} steps", way.strength, way.steps.len()));
+        for s in &way.steps {
+            let weak = if Some(s) == way.weakest() { "  <- weakest" } else { "" };
+            let mix = if s.mixed { " out of a mix" } else { "" };
+            let btc = crate::show::btc(bitcoin::Amount::from_sat(graph.value(s.output)));
+            let share = s.strength * 100.0;
+            text.push_str(&format!(
+                "\n    {}  {btc}  {share:.2} %{mix}{weak}",
+                name::outpoint(graph, s.output)
+            ));
+        }
+    }
+    cx.say(&json!({"paths": list, "complete": whole && graph.manifest().complete}), &text);
+    Ok(())
 }
 
 /// What a trace is over.
@@ -56,8 +99,7 @@ fn run_direction(cx: Context, direction: Direction, args: &TraceRun) -> Done {
             trace(&ground.graph, &ground.attribution, &query, &mut |at, _| drawn.set_position(at));
         drawn.finish_and_clear();
         let found = result.map_err(|e| Fail::Damaged(e.to_string()))?;
-        let handovers = trace::bridge::find(&ground.graph, &ground.attribution, &found.speaking);
-        reports.push(found::Report { query, found, handovers });
+        reports.push(found::Report::new(&ground, query, found));
     }
     found::write_files(cx, args, &ground, &reports)?;
     if let Some(dir) = &args.case {

@@ -217,6 +217,27 @@ fn the_planted_theft_is_followed_to_its_services() {
     let csv = std::fs::read_to_string(desk.dir.join("t.csv")).unwrap();
     assert_eq!(csv.lines().count(), 4, "{csv}");
     assert!(std::fs::read_to_string(desk.dir.join("t.dot")).unwrap().starts_with("digraph"));
+    // Peels are listed hop by hop: the four chains of the theft, six payments each.
+    let peels = found["peels"].as_array().unwrap();
+    let to_market =
+        |c: &&Value| c["hops"].as_array().unwrap().iter().all(|h| h["label"] == "service-0");
+    assert_eq!(
+        peels.iter().filter(to_market).map(|c| c["hops"].as_array().unwrap().len()).sum::<usize>(),
+        24
+    );
+    // And there is a way from the theft to each of them, with its weakest step.
+    let delivery = theft["delivered"][3]["outpoint"].as_str().unwrap();
+    let path = desk.ok(&format!("trace path {txid} {delivery} --graph g"));
+    let best = &path["paths"][0];
+    assert!(best["strength"].as_f64().unwrap() > 0.0);
+    assert_eq!(best["steps"].as_array().unwrap().last().unwrap()["outpoint"], delivery);
+    let least = best["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["strength"].as_f64().unwrap())
+        .fold(1.0, f64::min);
+    assert_eq!(best["weakest"]["strength"].as_f64().unwrap(), least);
     // Backward from a delivery, the theft's own coins are what it came from.
     let delivery = theft["delivered"][0]["outpoint"].as_str().unwrap();
     let back = desk.ok(&format!("trace backward {delivery} --graph g"));

@@ -12,6 +12,7 @@ mod runs;
 use chaingraph::Graph;
 
 use crate::labels::Attribution;
+pub use forward::Mixes;
 pub use query::{
     Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query, Reason, Unbalanced, Visit,
 };

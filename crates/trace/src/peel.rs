@@ -1,0 +1,158 @@
+//! Peel chains: a large coin that pays one after the other from its change, by the same software at every step. Listed
+//! hop by hop; the peeled amounts are where the value goes. Also deposit addresses, one hop before a service.
+
+use std::collections::HashSet;
+
+use chaingraph::{Graph, OutputNum, ScriptNum, TxNum};
+
+use crate::change::{Change, Finder};
+use crate::labels::{Attribution, Kind};
+use crate::taint::Met;
+
+/// One step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Hop {
+    /// The transaction.
+    pub tx: TxNum,
+    /// What is peeled off.
+    pub peeled: OutputNum,
+    /// What goes on.
+    pub change: Change,
+}
+
+/// A peel chain, from its first step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Chain {
+    /// Its steps.
+    pub hops: Vec<Hop>,
+}
+
+/// Fewer steps are ordinary spending.
+const HOPS_MIN: usize = 4;
+/// Longer ones are cut: a chain has fewer.
+const HOPS_MAX: usize = 10_000;
+/// Less is dust that carries tokens.
+const PEEL_MIN_SAT: u64 = 1_000;
+
+/// Finds the chains that begin at or go through these transactions, each once.
+#[must_use]
+pub fn chains(graph: &Graph, txs: &[TxNum]) -> Vec<Chain> {
+    let mut finder = Finder::new(graph);
+    let wanted: HashSet<TxNum> = txs.iter().copied().collect();
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for tx in txs {
+        if seen.contains(tx) {
+            continue;
+        }
+        let mut hops: Vec<Hop> = Vec::new();
+        let mut at = *tx;
+        while hops.len() < HOPS_MAX && wanted.contains(&at) {
+            let Some(hop) = step(graph, &mut finder, at) else { break };
+            // The same software at every step.
+            let like = |h: &Hop| graph.traits(h.tx).0 & 0b11_1111 == graph.traits(at).0 & 0b11_1111;
+            if hops.last().is_some_and(|last| !like(last)) {
+                break;
+            }
+            let next = graph.spender(hop.change.output);
+            seen.insert(at);
+            hops.push(hop);
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        if hops.len() >= HOPS_MIN {
+            found.push(Chain { hops });
+        }
+    }
+    found
+}
+
+/// One or two inputs, two outputs, and a change that can be told and is the larger part.
+fn step(graph: &Graph, finder: &mut Finder<'_>, tx: TxNum) -> Option<Hop> {
+    let inputs = graph.inputs_of(tx);
+    let outputs: Vec<OutputNum> =
+        graph.outputs_of(tx).filter(|o| graph.script(*o).is_some()).collect();
+    let [a, b] = outputs[..] else { return None };
+    if inputs.end - inputs.start > 2 {
+        return None;
+    }
+    let change = finder.of(tx).or_else(|| larger(graph, a, b))?;
+    // Without enough signs the larger part is taken: a chain of such steps is itself the sign.
+    let change = if change.probability >= 0.8 { change } else { larger(graph, a, b)? };
+    let peeled = if change.output == a { b } else { a };
+    let fits =
+        graph.value(peeled) >= PEEL_MIN_SAT && graph.value(change.output) >= graph.value(peeled);
+    fits.then_some(Hop { tx, peeled, change })
+}
+
+fn larger(graph: &Graph, a: OutputNum, b: OutputNum) -> Option<Change> {
+    let (more, less) = if graph.value(a) >= graph.value(b) { (a, b) } else { (b, a) };
+    let clearly = graph.value(more) >= 2 * graph.value(less);
+    clearly.then(|| Change { output: more, probability: 0.5, signs: Vec::new() })
+}
+
+/// An address at which a service takes deposits: all that it received went on, whole, to the service.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Deposit {
+    /// The address's script.
+    pub script: ScriptNum,
+    /// The service.
+    pub label: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Tainted satoshi that went through it.
+    pub tainted_sat: u64,
+    /// Four fifths of the label's confidence.
+    pub confidence: f64,
+    /// The transaction that moved it on.
+    pub tx: TxNum,
+}
+
+/// Outputs of an address that are looked at.
+const RECEIVED_MAX: usize = 1_000;
+
+/// The deposit addresses one hop before the services that were reached.
+#[must_use]
+pub fn deposits(graph: &Graph, attribution: &Attribution, resolved: &[Met]) -> Vec<Deposit> {
+    let mut found: Vec<Deposit> = Vec::new();
+    for met in resolved {
+        let Some(tx) = graph.tx_of(met.arrival.output) else { continue };
+        // A sweep: everything goes to the service.
+        let to_service = |o: OutputNum| {
+            let labels = graph.script(o).map(|s| attribution.of(graph, s)).unwrap_or_default();
+            labels.iter().any(|l| l.label.label == met.label.label)
+        };
+        let spendable = graph.outputs_of(tx).filter(|o| graph.script(*o).is_some());
+        if !spendable.clone().all(to_service) {
+            continue;
+        }
+        let mut scripts: Vec<ScriptNum> =
+            graph.prevouts(tx).filter_map(|p| graph.prevout_script(p)).collect();
+        scripts.sort_unstable();
+        scripts.dedup();
+        for script in scripts {
+            let received = graph.outputs_with(&[script]);
+            let whole = received.len() <= RECEIVED_MAX
+                && received.iter().all(|o| {
+                    graph.spender(*o).is_some_and(|by| {
+                        graph.outputs_of(by).filter(|o| graph.script(*o).is_some()).all(to_service)
+                    })
+                });
+            if whole {
+                found.push(Deposit {
+                    script,
+                    label: met.label.label.clone(),
+                    kind: met.label.kind.clone(),
+                    tainted_sat: met.arrival.tainted_sat,
+                    confidence: 0.8 * met.confidence,
+                    tx,
+                });
+            }
+        }
+    }
+    found.sort_by_key(|d| (d.script, d.tx));
+    found.dedup_by_key(|d| (d.script, d.tx));
+    found
+}
