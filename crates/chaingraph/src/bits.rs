@@ -118,10 +118,11 @@ impl<'a> View<'a> {
         let line = &self.lines[line..line + LINE_WORDS];
         let mut ones = line[0];
         for full in &line[1..=word] {
-            ones += u64::from(full.count_ones());
+            ones = ones.wrapping_add(u64::from(full.count_ones()));
         }
-        ones += u64::from((line[1 + word] & (u64::MAX >> (63 - bit))).count_ones());
-        ones - 1
+        ones =
+            ones.wrapping_add(u64::from((line[1 + word] & (u64::MAX >> (63 - bit))).count_ones()));
+        ones.wrapping_sub(1) // a damaged count gives a run that does not exist, never a panic
     }
 
     /// The bits of run `run`: from its first to the next one's.
@@ -135,14 +136,15 @@ impl<'a> View<'a> {
 
     /// The place of one number `run`.
     fn select(&self, run: u64) -> u64 {
-        let mut line = self.samples[index(run / SAMPLE)] as usize;
         let lines = self.lines.len() / LINE_WORDS;
+        // A damaged sample must not lead outside.
+        let mut line = (self.samples[index(run / SAMPLE)] as usize).min(lines.saturating_sub(1));
         // INVARIANT: the sampled line holds the one sampled, so its count is at most `run`.
         while line + 1 < lines && self.lines[(line + 1) * LINE_WORDS] <= run {
             line += 1;
         }
         let words = &self.lines[line * LINE_WORDS..(line + 1) * LINE_WORDS];
-        let mut left = run - words[0];
+        let mut left = run.wrapping_sub(words[0]);
         for (at, word) in words[1..].iter().enumerate() {
             let ones = u64::from(word.count_ones());
             if left < ones {

@@ -77,6 +77,9 @@ const DUST_SAT: u64 = 1_000;
 /// With more outputs it is a batch of a service.
 const OUTPUTS_MAX: usize = 20;
 
+/// Whether an output has a sign.
+type Test<'a> = Box<dyn Fn(&OutputNum) -> bool + 'a>;
+
 /// Finds the change of transactions of a graph.
 #[derive(Debug)]
 pub struct Finder<'a> {
@@ -139,7 +142,7 @@ impl<'a> Finder<'a> {
                 .spender(*o)
                 .map(|by| graph.traits(by).0 & 0b11_1111 == graph.traits(tx).0 & 0b11_1111)
         };
-        let tests: [(Sign, Box<dyn Fn(&OutputNum) -> bool + '_>); 5] = [
+        let tests: [(Sign, Test<'_>); 5] = [
             (Sign::PaysItself, Box::new(|o| inputs.contains(&script(o)))),
             (Sign::Fresh, Box::new(|o| fresh.contains(o))),
             (

@@ -20,6 +20,14 @@ pub enum Graph {
     },
     /// Show one thing, whole: a transaction, an address, an output, a block
     Show(GraphShow),
+    /// Write four tables for DuckDB, DataFusion or Spark; docs/export.md has queries
+    Export {
+        /// The graph's directory
+        graph: PathBuf,
+        /// Where the tables go
+        #[arg(long, value_name = "DIR")]
+        parquet: PathBuf,
+    },
 }
 
 #[derive(Args)]

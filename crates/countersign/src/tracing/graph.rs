@@ -19,6 +19,7 @@ pub fn run(cx: Context, command: Command) -> Done {
         Command::Info { graph } => info(cx, &graph),
         Command::Verify { graph } => verify(cx, &graph),
         Command::Show(args) => show::run(cx, &args),
+        Command::Export { graph, parquet } => super::export::run(cx, &graph, &parquet),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod case;
 pub mod cluster;
 pub mod coinjoin;
+mod export;
 mod found;
 pub mod graph;
 pub mod labels;

@@ -119,14 +119,14 @@ fn a_build_that_was_stopped_anywhere_ends_in_the_same_bytes() {
     let dir = Dir::new();
     chain(&dir.at("c"), 4);
     make(&dir.at("c"), &dir.at("whole")).unwrap();
-    for stop_at in [1, 7, 23, 48, 90, 91, 92, 93] {
+    for stop_at in [1_u32, 7, 23, 48, 90, 91, 92, 93] {
         let out = dir.at(&format!("g{stop_at}"));
         let mut steps = 0;
         let stopped = catch_unwind(AssertUnwindSafe(|| {
             build(
                 &options(&dir.at("c"), &out),
                 &mut |progress| {
-                    steps += i32::from(!matches!(progress, Progress::Scanning(..)));
+                    steps += u32::from(!matches!(progress, Progress::Scanning(..)));
                     assert!(steps < stop_at, "stopped as asked");
                 },
                 &mut trace::cluster::build,
@@ -138,7 +138,7 @@ fn a_build_that_was_stopped_anywhere_ends_in_the_same_bytes() {
         assert_equal(&dir.at("whole"), &out);
         // And in steps of heights, with everything finished between.
         let out = dir.at(&format!("u{stop_at}"));
-        for until in [stop_at as u32 / 2, stop_at as u32, 60, u32::MAX] {
+        for until in [stop_at / 2, stop_at, 60, u32::MAX] {
             let part = Options { until: Some(until), ..options(&dir.at("c"), &out) };
             build(&part, &mut |_| {}, &mut trace::cluster::build).unwrap();
         }

@@ -18,6 +18,14 @@ pub use query::{
 };
 pub use rules::Method;
 
+/// Splits taint over parts by the haircut rule: `total` is the sum of the parts and at least `tainted`.
+#[must_use]
+pub fn haircut(parts: &[u64], total: u128, tainted: u128) -> Vec<u64> {
+    let mut shares = Vec::with_capacity(parts.len());
+    rules::haircut(parts, total, tainted, &mut shares);
+    shares
+}
+
 /// Traces. `progress` is told transactions passed and in all.
 ///
 /// # Errors
