@@ -40,6 +40,7 @@ fn main() {
         decode / build
     );
     haircut(&graph);
+    risk(&graph);
     let _ = std::fs::remove_dir_all(&dir);
 }
 
@@ -69,6 +70,51 @@ fn haircut(dir: &Path) {
         "haircut, median                                   {:>6.2} million outputs/s   (at least 1)",
         rates[1]
     );
+}
+
+/// Lookups of the risk of scripts at random, by their bytes, with a label on every ten-thousandth script.
+fn risk(dir: &Path) {
+    let graph = chaingraph::Graph::open(dir).unwrap();
+    let scripts = u32::try_from(graph.counts().scripts).unwrap();
+    let label = |n: u32| trace::labels::Label {
+        address: String::new(),
+        label: format!("label {n}"),
+        kind: if n.is_multiple_of(20_000) {
+            trace::labels::Kind::Sanctioned
+        } else {
+            trace::labels::Kind::Exchange
+        },
+        source: "bench".to_owned(),
+        source_sha256: String::new(),
+        confidence: 0.9,
+        date: String::new(),
+        abuse: String::new(),
+    };
+    let labels = (0..scripts).step_by(10_000).map(|n| (chaingraph::ScriptNum(n), label(n)));
+    let attribution = Attribution::new(&graph, labels.collect());
+    let started = Instant::now();
+    let index = trace::risk::Index::new(&graph, &attribution, &mut |_, _| {}).unwrap();
+    println!(
+        "risk, {} labels followed in {:.1} s",
+        attribution.labels().len(),
+        started.elapsed().as_secs_f64()
+    );
+    let mut rng = testkit::chaingen::rng::Rng::new(1);
+    let asked: Vec<Vec<u8>> = (0..300_000)
+        .map(|_| {
+            let number = u32::try_from(rng.below(u64::from(scripts))).unwrap();
+            graph.packed(chaingraph::ScriptNum(number)).unwrap().script()
+        })
+        .collect();
+    let mut nanos: Vec<u128> = Vec::with_capacity(asked.len());
+    for script in &asked {
+        let started = Instant::now();
+        std::hint::black_box(index.of_script(script));
+        nanos.push(started.elapsed().as_nanos());
+    }
+    nanos.sort_unstable();
+    let at = |share: usize| nanos[nanos.len() * share / 1000] as f64 / 1e3;
+    println!("risk, one script: median {:.2} us, p99 {:.2} us   (p99 at most 5)", at(500), at(990));
 }
 
 fn generate(dir: &Path) -> PathBuf {

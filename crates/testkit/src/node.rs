@@ -66,6 +66,11 @@ impl Node {
         Some(node)
     }
 
+    /// Where its block files are.
+    pub fn blocks(&self) -> PathBuf {
+        self.dir.join("regtest/blocks")
+    }
+
     /// URL with credentials, for `--node`.
     pub fn url(&self) -> String {
         format!("http://u:p@127.0.0.1:{}", self.port)

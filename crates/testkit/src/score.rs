@@ -132,6 +132,22 @@ pub fn clusters(graph: &Graph, owner: &dyn Fn(ScriptNum) -> Option<u32>) -> Clus
     }
 }
 
+/// Change links that the second layer would use, and how many of them go back to the payer.
+pub fn change(graph: &Graph, owner: &dyn Fn(ScriptNum) -> Option<u32>) -> (u64, u64) {
+    let mut finder = trace::change::Finder::new(graph);
+    let (mut links, mut right) = (0, 0);
+    for tx in graph.txs() {
+        let Some(change) = finder.of(tx).filter(trace::change::Change::is_link) else { continue };
+        let payer = graph.prevouts(tx).find_map(|p| graph.prevout_script(p)).and_then(owner);
+        let payee = graph.script(change.output).and_then(owner);
+        if payer.is_some() && payee.is_some() {
+            links += 1;
+            right += u64::from(payer == payee);
+        }
+    }
+    (links, right)
+}
+
 /// Pairs that joining inputs gives where all inputs of a transaction have one owner: in mixes nobody can tell who
 /// brought what.
 fn possible(graph: &Graph, owner: &dyn Fn(ScriptNum) -> Option<u32>) -> u64 {

@@ -51,6 +51,26 @@ pub fn build(graph: &Graph, progress: &mut dyn FnMut(u64, u64)) -> Clusters {
 
 const READERS: u32 = 2;
 
+/// The scripts that each transaction joins, in chain order: what [`build`] reads, for measuring.
+#[must_use]
+pub fn lists(graph: &Graph) -> Vec<Vec<u32>> {
+    let total = u32::try_from(graph.counts().txs).unwrap_or(u32::MAX);
+    let batches = (0..total.div_ceil(BATCH)).map(|batch| read_batch(graph, batch));
+    batches.flat_map(|joins| joins.spans().map(<[u32]>::to_vec).collect::<Vec<_>>()).collect()
+}
+
+/// Joins lists of scripts: what [`build`] does with them, for measuring.
+#[must_use]
+pub fn join(graph: &Graph, lists: &[Vec<u32>]) -> Clusters {
+    let mut forest = Forest::new(usize::try_from(graph.counts().scripts).unwrap_or(0));
+    for (tx, list) in (0..).zip(lists) {
+        if let [first, rest @ ..] = &list[..] {
+            rest.iter().for_each(|script| forest.join(*first, *script, tx));
+        }
+    }
+    Clusters { parent: forest.parent, tx: forest.tx }
+}
+
 /// Transactions whose inputs are one owner's: each with where its scripts end in the list.
 #[derive(Default)]
 struct Joins(Vec<(u32, usize)>, Vec<u32>);

@@ -427,3 +427,84 @@ fn an_export_gives_the_same_clusters_and_haircut_in_duckdb() {
     assert_eq!(found["hop"], serde_json::to_value(hop).unwrap());
     assert_eq!(found["fees_sat"], fees);
 }
+
+#[test]
+fn a_real_nodes_files_are_followed_through_a_reorganisation() {
+    let Some(node) = testkit::node::Node::start() else { return };
+    let desk = Desk::new();
+    node.rpc(&["createwallet", "w"]);
+    let address = node.rpc(&["getnewaddress"]);
+    node.rpc(&["generatetoaddress", "110", &address]);
+    for n in 1..=30 {
+        let to = node.rpc(&["getnewaddress"]);
+        node.rpc(&["sendtoaddress", &to, &format!("{}.{n:02}", n % 7)]);
+        if n % 5 == 0 {
+            node.rpc(&["generatetoaddress", "1", &address]);
+        }
+    }
+    let line = format!("graph build --blocks {} --out g", node.blocks().display());
+    let tip = |built: &Value| assert_eq!(built["tip"], node.rpc(&["getbestblockhash"]));
+    let built = desk.ok(&line);
+    tip(&built);
+    assert_eq!((&built["blocks"], &built["complete"]), (&117.into(), &true.into()));
+    // The last three blocks lose.
+    node.rpc(&["invalidateblock", &node.rpc(&["getblockhash", "114"])]);
+    node.rpc(&["generatetoaddress", "5", &node.rpc(&["getnewaddress"])]);
+    let built = desk.ok(&line);
+    tip(&built);
+    let notices = built["notices"].to_string();
+    assert!(notices.contains("3 blocks were on a branch that lost"), "{notices}");
+    assert_eq!(desk.ok("graph verify g")["verified"], true);
+    // What the node says of a transaction, the graph says too.
+    let block: Value =
+        serde_json::from_str(&node.rpc(&["getblock", &node.rpc(&["getbestblockhash"]), "2"]))
+            .unwrap();
+    for tx in block["tx"].as_array().unwrap() {
+        let shown = desk.ok(&format!("graph show {} --graph g", tx["txid"].as_str().unwrap()));
+        for (ours, theirs) in
+            shown["outputs"].as_array().unwrap().iter().zip(tx["vout"].as_array().unwrap())
+        {
+            assert_eq!(ours["script"], theirs["scriptPubKey"]["hex"]);
+            assert_eq!(ours["address"], theirs["scriptPubKey"]["address"]);
+        }
+    }
+    from_undo_data(&desk, &node);
+}
+
+/// A window of the same chain whose older blocks are gone, as a pruned node has it: undo data tells the coins.
+fn from_undo_data(desk: &Desk, node: &testkit::node::Node) {
+    let key = std::fs::read(node.blocks().join("xor.dat")).unwrap_or_else(|_| vec![0; 8]);
+    let unmasked = |name: &str| -> Vec<u8> {
+        let bytes = std::fs::read(node.blocks().join(name)).unwrap();
+        bytes.iter().enumerate().map(|(at, b)| b ^ key[at % 8]).collect()
+    };
+    let (blocks, undo) = (unmasked("blk00000.dat"), unmasked("rev00000.dat"));
+    let mut at = 0;
+    for _ in 0..109 {
+        at += 8 + u32::from_le_bytes(blocks[at + 4..at + 8].try_into().unwrap()) as usize;
+    }
+    std::fs::create_dir(desk.dir.join("window")).unwrap();
+    std::fs::write(desk.dir.join("window/blk00000.dat"), &blocks[at..]).unwrap();
+    let ask = |out: &str| {
+        let built = desk.ok(&format!("graph build --blocks window --out {out} --skip-bad"));
+        assert_eq!(built["complete"], false);
+        let graph = Graph::open(&desk.dir.join(out)).unwrap();
+        let coins: Vec<_> = (0..graph.counts().externals)
+            .map(|n| graph.external(chaingraph::ExternalNum(n)).unwrap())
+            .collect();
+        assert!(coins.len() >= 5, "{}", coins.len());
+        coins
+    };
+    assert!(ask("without").iter().all(|coin| coin.value_sat.is_none() && coin.script.is_none()));
+    std::fs::write(desk.dir.join("window/rev00000.dat"), &undo).unwrap();
+    let coins = ask("with");
+    for coin in &coins {
+        let txid = chaingraph::header::show(&coin.txid);
+        let tx: Value =
+            serde_json::from_str(&node.rpc(&["gettransaction", &txid, "true", "true"])).unwrap();
+        let output = &tx["decoded"]["vout"][coin.vout as usize];
+        let sat = (output["value"].as_f64().unwrap() * 1e8).round();
+        assert!((coin.value_sat.unwrap() as f64 - sat).abs() < 0.5, "{coin:?}: {output}");
+        assert!(coin.script.is_some());
+    }
+}

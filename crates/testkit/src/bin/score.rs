@@ -6,7 +6,7 @@ use std::process::Command;
 use chaingraph::Graph;
 use testkit::bench::temp_dir;
 use testkit::chaingen::{Plan, generate};
-use testkit::score::{Matrix, Score, clusters, emulated, labelled, mixes, owners};
+use testkit::score::{Matrix, Score, change, clusters, emulated, labelled, mixes, owners};
 
 fn main() {
     let exe = std::env::current_exe().unwrap().with_file_name("countersign");
@@ -29,7 +29,10 @@ fn main() {
     let graph = Graph::open(&dir.join("graph")).unwrap();
     let owner = owners(&plan.out.join("truth"));
     println!("\ngenerated chain of a million transactions, seed 1");
-    print_clusters(&clusters(&graph, &|s| owner.get(s.idx()).copied()));
+    let of = |s: chaingraph::ScriptNum| owner.get(s.idx()).copied();
+    print_clusters(&clusters(&graph, &of));
+    let (links, right) = change(&graph, &of);
+    println!("  change: {right} of {links} links go back to the payer");
     let matrix = mixes(&exe, &dir.join("graph"), &plan.out.join("truth"));
     print_matrix(&matrix, &["whirlpool", "wasabi1", "wasabi2", "joinmarket"]);
     let _ = std::fs::remove_dir_all(dir);

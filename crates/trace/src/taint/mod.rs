@@ -26,6 +26,25 @@ pub fn haircut(parts: &[u64], total: u128, tainted: u128) -> Vec<u64> {
     shares
 }
 
+/// How many transactions are reached from some, these included: any output leads to its spender.
+#[must_use]
+pub fn reach(graph: &Graph, sources: &[chaingraph::TxNum]) -> u64 {
+    let mut pending = frontier::Bits::new(graph);
+    sources.iter().for_each(|tx| pending.set(*tx));
+    let mut next = sources.iter().min().map_or(0, |tx| tx.0);
+    let mut reached = 0;
+    while let Some(tx) = pending.take_from(next) {
+        reached += 1;
+        next = tx.0;
+        for output in graph.outputs_of(tx) {
+            if let Some(spender) = graph.spender(output) {
+                pending.set(spender);
+            }
+        }
+    }
+    reached
+}
+
 /// Traces. `progress` is told transactions passed and in all.
 ///
 /// # Errors
