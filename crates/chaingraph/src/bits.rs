@@ -201,6 +201,58 @@ impl<'a> View<'a> {
     }
 }
 
+/// Runs asked in rising order: from one to a near one it is a short walk instead of a search.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
+    view: View<'a>,
+    /// A run, and where it begins.
+    run: u64,
+    bit: u64,
+}
+
+/// Runs further ahead are searched for.
+const NEAR: u64 = 256;
+
+impl<'a> Cursor<'a> {
+    /// At the first run.
+    #[must_use]
+    pub const fn new(view: View<'a>) -> Self {
+        Self { view, run: 0, bit: 0 }
+    }
+
+    /// The bits of run `run`, as [`View::range`].
+    #[inline]
+    pub fn range(&mut self, run: u64) -> std::ops::Range<u64> {
+        let ahead = run.wrapping_sub(self.run);
+        let start = match ahead {
+            0 => self.bit,
+            1..NEAR => self.walk(ahead),
+            _ => self.view.select(run),
+        };
+        let end = self.view.next_one(start + 1);
+        (self.run, self.bit) = (run + 1, end);
+        start..end
+    }
+
+    /// The `n`th one after the bit where it stands.
+    fn walk(&self, n: u64) -> u64 {
+        let (mut at, mut left) = (self.bit + 1, n - 1);
+        while at < self.view.len {
+            let in_line = at % LINE_BITS;
+            let word = self.view.lines
+                [index(at / LINE_BITS) * LINE_WORDS + 1 + index(in_line / 64)]
+                >> (in_line % 64);
+            let ones = u64::from(word.count_ones());
+            if left < ones {
+                return at + select_in_word(word, left);
+            }
+            left -= ones;
+            at += 64 - in_line % 64;
+        }
+        self.view.len
+    }
+}
+
 /// The place of the `n`th one of a word, `n` below its count.
 fn select_in_word(mut word: u64, n: u64) -> u64 {
     for _ in 0..n {
@@ -239,6 +291,13 @@ mod tests {
                 assert_eq!(view.run_of(bit), at as u64, "bit {bit}");
             }
             start += run;
+        }
+        // In rising order by steps of any size, and back again.
+        for step in [1, 2, 3, 17, 300, 1000] {
+            let mut cursor = Cursor::new(view);
+            for run in (0..runs.len() as u64).step_by(step).chain([0, 5]) {
+                assert_eq!(cursor.range(run), view.range(run), "step {step}, run {run}");
+            }
         }
         assert!(View::new(&lines, len + 448, runs.len() as u64, &samples).is_none());
     }

@@ -15,10 +15,8 @@ fn main() {
         (0..20).map(|n| TxNum(n * tenth / 20)).max_by_key(|tx| trace::taint::reach(&graph, &[*tx]));
     let source = source.unwrap();
     let reached = trace::taint::reach(&graph, &[source]);
-    let reach_s =
-        median(runs, || trace::taint::reach(&graph, &[source]));
-    let cluster_s =
-        median(runs, || trace::cluster::build(&graph, &mut |_, _| {}));
+    let reach_s = median(runs, || trace::taint::reach(&graph, &[source]));
+    let cluster_s = median(runs, || trace::cluster::build(&graph, &mut |_, _| {}));
     let lists = trace::cluster::lists(&graph);
     let join_s = median(runs, || trace::cluster::join(&graph, &lists));
     let json = serde_json::json!({

@@ -33,13 +33,15 @@ pub fn reach(graph: &Graph, sources: &[chaingraph::TxNum]) -> u64 {
     sources.iter().for_each(|tx| pending.set(*tx));
     let mut next = sources.iter().min().map_or(0, |tx| tx.0);
     let mut reached = 0;
+    let (mut walk, spenders) = (graph.walk(), graph.u32s(chaingraph::columns::Column::Spender));
     while let Some(tx) = pending.take_from(next) {
         reached += 1;
         next = tx.0;
-        for output in graph.outputs_of(tx) {
-            if let Some(spender) = graph.spender(output) {
-                pending.set(spender);
-            }
+        let outputs = walk.outputs_of(tx).0;
+        let range = usize::try_from(outputs.start).ok().zip(usize::try_from(outputs.end).ok());
+        let spent = range.and_then(|(start, end)| spenders.get(start..end)).unwrap_or_default();
+        for spender in spent.iter().filter(|by| **by != 0) {
+            pending.set(chaingraph::TxNum(*spender));
         }
     }
     reached
