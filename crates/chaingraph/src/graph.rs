@@ -52,11 +52,13 @@ impl Graph {
     /// # Errors
     /// No graph, damaged, unfinished, or of another format.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        // Missing is said of the manifest, not of the lock; what counts is read under the lock.
+        Manifest::read(dir)?;
+        let lock = lock_shared(dir)?;
         let manifest = Manifest::read(dir)?;
         if !manifest.finished {
             return Err(OpenError::Unfinished { path: dir.to_owned() });
         }
-        let lock = lock_shared(dir)?;
         let graph = Self { lock: Some(lock), ..Self::open_without(dir, manifest, &[])? };
         graph.check_tip()?;
         Ok(graph)

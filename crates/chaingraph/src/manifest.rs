@@ -124,6 +124,8 @@ impl Manifest {
         let mut file = File::create(&fresh)?;
         file.write_all(format!("{body}\n{sum}\n").as_bytes())?;
         file.sync_all()?;
+        // Columns that were put in place are there before the manifest that speaks of them.
+        File::open(dir)?.sync_all()?;
         // A crash before this leaves the old manifest, after it the new one.
         std::fs::rename(&fresh, dir.join(FILE))?;
         File::open(dir)?.sync_all()

@@ -52,7 +52,6 @@ pub struct Scan {
 pub struct BlockFile {
     /// Where it is.
     pub path: PathBuf,
-    file: File,
     len: u64,
     key: Option<[u8; 8]>,
 }
@@ -61,7 +60,11 @@ impl BlockFile {
     fn open(path: &Path, key: Option<[u8; 8]>) -> Result<Self, BuildError> {
         let file = File::open(path).map_err(BuildError::io(path, "opening it"))?;
         let len = file.metadata().map_err(BuildError::io(path, "asking its length"))?.len();
-        Ok(Self { path: path.to_owned(), file, len, key })
+        Ok(Self { path: path.to_owned(), len, key })
+    }
+
+    fn file(&self) -> Result<File, BuildError> {
+        File::open(&self.path).map_err(BuildError::io(&self.path, "opening it"))
     }
 
     /// Reads `len` bytes from `offset` into `buffer`, whose old content is lost; the XOR key is taken off.
@@ -70,7 +73,8 @@ impl BlockFile {
     /// The system refuses, or the file is shorter.
     pub fn read(&self, offset: u64, len: usize, buffer: &mut Vec<u8>) -> Result<(), BuildError> {
         buffer.resize(len, 0);
-        self.file
+        // Opened each time: a node has thousands of files, a process may hold a thousand open.
+        self.file()?
             .read_exact_at(buffer, offset)
             .map_err(BuildError::io(&self.path, "reading a block"))?;
         if let Some(key) = self.key {
@@ -104,15 +108,14 @@ impl BlockFile {
 
     /// Whether only zeros follow, masked or not (a node lengthens its files ahead of the blocks).
     fn is_zero_from(&self, mut offset: u64) -> Result<bool, BuildError> {
+        let file = self.file()?;
         let mut raw = vec![0; 1 << 20];
         let mut masked = true;
         let mut plain = true;
         while offset < self.len && (masked || plain) {
             let step = raw.len().min(index(self.len - offset));
             let Some(piece) = raw.get_mut(..step) else { break };
-            self.file
-                .read_exact_at(piece, offset)
-                .map_err(BuildError::io(&self.path, "reading"))?;
+            file.read_exact_at(piece, offset).map_err(BuildError::io(&self.path, "reading"))?;
             plain &= piece.iter().all(|b| *b == 0);
             if let Some(key) = self.key {
                 unmask(piece, key, offset);

@@ -164,27 +164,45 @@ impl Attribution {
             }
             made.labels.push(label);
         }
+        // A service's cluster holds its customers' addresses too: what is said of one of them is not the service's.
+        for list in made.by_cluster.values_mut() {
+            let kind = |n: &u32| made.labels.get(*n as usize).map(|l| &l.kind);
+            let is_service = |n: &u32| kind(n).is_some_and(|k| Kind::ENDING.contains(k));
+            if list.iter().any(is_service) {
+                list.retain(is_service);
+            }
+        }
         for collapse in &made.collapsed {
             made.by_cluster.remove(&collapse.root.0);
         }
         made
     }
 
-    /// The labels of a script: its own, else its cluster's; the surest first, of equal ones the first given.
+    /// The labels of a script: its own, and its cluster's others; the surest first, of equal ones the first given.
     #[must_use]
     pub fn of(&self, graph: &Graph, script: ScriptNum) -> Vec<Applied<'_>> {
         if self.labels.is_empty() {
             return Vec::new();
         }
-        let own = self.direct.get(&script.0);
-        let via_cluster = own.is_none();
-        let found = own.or_else(|| self.by_cluster.get(&graph.cluster(script).0));
-        let applied = |number: &u32| {
+        let own = self.direct.get(&script.0).map_or(&[][..], |list| list);
+        let cluster = self.by_cluster.get(&graph.cluster(script).0).map_or(&[][..], |list| list);
+        let applied = |number: &u32, via_cluster: bool| {
             let label = self.labels.get(*number as usize)?;
             let share = if via_cluster { CLUSTER_SHARE } else { 1.0 };
             Some(Applied { label, via_cluster, confidence: label.confidence * share })
         };
-        let mut all: Vec<_> = found.into_iter().flatten().filter_map(applied).collect();
+        let mut all: Vec<_> = own.iter().filter_map(|n| applied(n, false)).collect();
+        // Of the cluster's, one of each name and kind: a thousand tagged addresses say it no louder than one.
+        for other in cluster.iter().filter(|n| !own.contains(n)).filter_map(|n| applied(n, true)) {
+            let same = |a: &&mut Applied<'_>| {
+                (&a.label.label, &a.label.kind) == (&other.label.label, &other.label.kind)
+            };
+            match all.iter_mut().find(same) {
+                Some(known) if known.confidence < other.confidence => *known = other,
+                Some(_) => {}
+                None => all.push(other),
+            }
+        }
         all.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         all
     }

@@ -1,13 +1,13 @@
 //! Peel chains: a large coin that pays one after the other from its change, by the same software at every step. Listed
 //! hop by hop; the peeled amounts are where the value goes. Also deposit addresses, one hop before a service.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chaingraph::{Graph, OutputNum, ScriptNum, TxNum};
 
 use crate::change::{Change, Finder};
 use crate::labels::{Attribution, Kind};
-use crate::taint::Met;
+use crate::taint::{Found, Met};
 
 /// One step.
 #[derive(Clone, PartialEq, Debug)]
@@ -113,46 +113,61 @@ pub struct Deposit {
 /// Outputs of an address that are looked at.
 const RECEIVED_MAX: usize = 1_000;
 
-/// The deposit addresses one hop before the services that were reached.
+/// The deposit addresses one hop before the services that were reached: of the inputs of a sweep, those that carried
+/// taint, each with its own.
 #[must_use]
-pub fn deposits(graph: &Graph, attribution: &Attribution, resolved: &[Met]) -> Vec<Deposit> {
-    let mut found: Vec<Deposit> = Vec::new();
-    for met in resolved {
-        let Some(tx) = graph.tx_of(met.arrival.output) else { continue };
-        // A sweep: everything goes to the service.
+pub fn deposits(graph: &Graph, attribution: &Attribution, found: &Found) -> Vec<Deposit> {
+    let mut last: HashMap<TxNum, &Met> = HashMap::new();
+    for met in &found.resolved {
+        if let Some(tx) = graph.tx_of(met.arrival.output) {
+            last.insert(tx, met);
+        }
+    }
+    // What went into those transactions, from the largest edges.
+    let mut carried: HashMap<(ScriptNum, TxNum), u64> = HashMap::new();
+    for edge in &found.edges {
+        let Some(tx) = edge.to.filter(|tx| last.contains_key(tx)) else { continue };
+        if let Some(script) = graph.script(edge.output) {
+            *carried.entry((script, tx)).or_default() += edge.tainted_sat;
+        }
+    }
+    let mut largest: Vec<_> = carried.into_iter().collect();
+    largest.sort_by_key(|((script, tx), sat)| (std::cmp::Reverse(*sat), *script, *tx));
+    largest.truncate(DEPOSITS_MAX);
+    // One walk over the chain for all of them.
+    let scripts: Vec<ScriptNum> = largest.iter().map(|((script, _), _)| *script).collect();
+    let mut received: HashMap<ScriptNum, Vec<OutputNum>> = HashMap::new();
+    for output in graph.outputs_with(&scripts) {
+        if let Some(script) = graph.script(output) {
+            received.entry(script).or_default().push(output);
+        }
+    }
+    let mut deposits = Vec::new();
+    for ((script, tx), tainted_sat) in largest {
+        let Some(met) = last.get(&tx) else { continue };
         let to_service = |o: OutputNum| {
             let labels = graph.script(o).map(|s| attribution.of(graph, s)).unwrap_or_default();
             labels.iter().any(|l| l.label.label == met.label.label)
         };
-        let spendable = graph.outputs_of(tx).filter(|o| graph.script(*o).is_some());
-        if !spendable.clone().all(to_service) {
-            continue;
-        }
-        let mut scripts: Vec<ScriptNum> =
-            graph.prevouts(tx).filter_map(|p| graph.prevout_script(p)).collect();
-        scripts.sort_unstable();
-        scripts.dedup();
-        for script in scripts {
-            let received = graph.outputs_with(&[script]);
-            let whole = received.len() <= RECEIVED_MAX
-                && received.iter().all(|o| {
-                    graph.spender(*o).is_some_and(|by| {
-                        graph.outputs_of(by).filter(|o| graph.script(*o).is_some()).all(to_service)
-                    })
-                });
-            if whole {
-                found.push(Deposit {
-                    script,
-                    label: met.label.label.clone(),
-                    kind: met.label.kind.clone(),
-                    tainted_sat: met.arrival.tainted_sat,
-                    confidence: 0.8 * met.confidence,
-                    tx,
-                });
-            }
+        let goes_on =
+            |by: TxNum| graph.outputs_of(by).filter(|o| graph.script(*o).is_some()).all(to_service);
+        let all = received.get(&script).map_or(&[][..], |list| list);
+        let whole = goes_on(tx)
+            && all.len() <= RECEIVED_MAX
+            && all.iter().all(|o| graph.spender(*o).is_some_and(goes_on));
+        if whole {
+            deposits.push(Deposit {
+                script,
+                label: met.label.label.clone(),
+                kind: met.label.kind.clone(),
+                tainted_sat,
+                confidence: 0.8 * met.confidence,
+                tx,
+            });
         }
     }
-    found.sort_by_key(|d| (d.script, d.tx));
-    found.dedup_by_key(|d| (d.script, d.tx));
-    found
+    deposits
 }
+
+/// Addresses that are looked at: those that carried most.
+const DEPOSITS_MAX: usize = 200;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use chaingraph::{Graph, OutputNum, ScriptNum};
 
 use crate::labels::{Attribution, Kind};
-use crate::taint::{Direction, Method, Query, Unbalanced, trace_visiting};
+use crate::taint::{Direction, Method, Query, Reason as Cut, Unbalanced, trace_visiting};
 
 /// What makes an address risky.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,7 +30,7 @@ pub struct Reason {
 }
 
 /// How a label touches an address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Touch {
     /// It is the address's own.
     Own,
@@ -104,6 +104,8 @@ pub struct Index<'a> {
     exposures: HashMap<(u32, u8), Exposure>,
     /// What exposed scripts received in all.
     received: HashMap<u32, u64>,
+    /// Taint that could not be followed to its end, in all: the scores are too low by what it would have reached.
+    pub not_followed_sat: u64,
 }
 
 impl<'a> Index<'a> {
@@ -123,18 +125,20 @@ impl<'a> Index<'a> {
         kinds.truncate(usize::from(u8::MAX));
         let mut exposures: HashMap<(u32, u8), Exposure> = HashMap::new();
         let scripts = attribution.scripts();
+        let mut not_followed_sat = 0_u64;
         for (at, kind) in kinds.iter().enumerate() {
             progress(at as u64, kinds.len() as u64);
             let labelled =
                 scripts.iter().filter(|(_, labels)| labels.iter().any(|l| l.kind == *kind));
             let labelled: Vec<ScriptNum> = labelled.map(|(script, _)| *script).collect();
             let number = u8::try_from(at).unwrap_or(u8::MAX);
-            follow(graph, attribution, &labelled, |script, sat, hops| {
+            let lost = follow(graph, attribution, &labelled, |script, sat, hops| {
                 let exposure = exposures.entry((script.0, number)).or_default();
                 let sum =
                     if hops <= 1 { &mut exposure.direct_sat } else { &mut exposure.indirect_sat };
                 *sum = sum.saturating_add(sat);
             })?;
+            not_followed_sat = not_followed_sat.saturating_add(lost);
         }
         let mut received: HashMap<u32, u64> =
             exposures.keys().map(|(script, _)| (*script, 0)).collect();
@@ -147,7 +151,7 @@ impl<'a> Index<'a> {
             }
         }
         progress(kinds.len() as u64, kinds.len() as u64);
-        Ok(Self { graph, attribution, kinds, exposures, received })
+        Ok(Self { graph, attribution, kinds, exposures, received, not_followed_sat })
     }
 
     /// The risk of a script that the graph has.
@@ -168,6 +172,10 @@ impl<'a> Index<'a> {
                 });
             }
         }
+        // The same said twice is one reason: the surest of each kind and touch.
+        reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let mut seen = std::collections::HashSet::new();
+        reasons.retain(|r| seen.insert((r.touch, r.kind.clone())));
         let received = self.received.get(&script.0).copied().unwrap_or(0);
         if received > 0 {
             for (at, kind) in self.kinds.iter().enumerate() {
@@ -211,15 +219,15 @@ fn exposed(kind: &Kind, touch: Touch, sat: u64, received: u64) -> Reason {
 }
 
 /// Follows all that labelled scripts received, by haircut, to where services and mixes end it. The scripts themselves
-/// are not told: their labels speak.
+/// are not told: their labels speak. Returns what could not be followed.
 fn follow(
     graph: &Graph,
     attribution: &Attribution,
     labelled: &[ScriptNum],
     mut tell: impl FnMut(ScriptNum, u64, u32),
-) -> Result<(), Unbalanced> {
+) -> Result<u64, Unbalanced> {
     if labelled.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mut query = Query::new(Direction::Forward, Method::Haircut, graph.outputs_with(labelled));
     query.edges_max = 0;
@@ -229,5 +237,11 @@ fn follow(
             tell(script, v.tainted_sat, v.hops);
         }
     };
-    trace_visiting(graph, attribution, &query, &mut visit, &mut |_, _| {}).map(|_| ())
+    let found = trace_visiting(graph, attribution, &query, &mut visit, &mut |_, _| {})?;
+    let lost = |reason| matches!(reason, Cut::Budget | Cut::UnknownPrevout);
+    Ok(found
+        .cut
+        .iter()
+        .filter(|c| lost(c.reason))
+        .fold(0, |sum, c| sum.saturating_add(c.tainted_sat)))
 }

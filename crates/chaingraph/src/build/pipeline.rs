@@ -57,10 +57,12 @@ pub fn run(
         let bad = options.bad;
         scope.spawn(move || take_apart(links, scan, undos.as_ref(), key, bad, &spare, &to_linker));
         let linking = scope.spawn(move || link_all(linker, options, &parsed, &to_scripter));
+        let mut tip = None;
         for item in &linked {
             match item {
                 Item::Block(work) => {
                     scripter.block(&work).map_err(io)?;
+                    tip = work.parsed.header.map(|h| header::show(&h.hash)).or(tip);
                     manifest.bytes_read += work.parsed.bytes.len() as u64;
                     progress(Progress::Blocks(manifest.bytes_read, total));
                     if work.seal {
@@ -81,25 +83,36 @@ pub fn run(
             }
         }
         drop(linked);
-        match linking.join() {
+        let linked = match linking.join() {
             Ok(result) => result.map_err(io)?,
             Err(_) => return Err(io(std::io::Error::other("a stage stopped"))),
         };
-        scripter.finish().map_err(io)?;
+        // The last seal: after whichever block came last, which need not be the chain's last one.
+        let scripts = scripter.finish().map_err(io)?;
+        manifest.counts = both(linked, &scripts);
+        if let Some(tip) = tip {
+            manifest.tip = tip;
+        }
+        manifest.write(dir).map_err(io)?;
         Ok(manifest)
     })
 }
 
 fn seal(manifest: &mut Manifest, work: &Work, scripts: &Counts) {
-    manifest.counts = Counts {
+    manifest.counts = both(work.after, scripts);
+    manifest.tip = work.parsed.header.map(|h| header::show(&h.hash)).unwrap_or_default();
+}
+
+/// What each of the two stages counts.
+fn both(linked: Counts, scripts: &Counts) -> Counts {
+    Counts {
         scripts: scripts.scripts,
         datas: scripts.datas,
         script_bytes: scripts.script_bytes,
         data_bytes: scripts.data_bytes,
         reveal_bytes: scripts.reveal_bytes,
-        ..work.after
-    };
-    manifest.tip = work.parsed.header.map(|h| header::show(&h.hash)).unwrap_or_default();
+        ..linked
+    }
 }
 
 /// First stage: read, take apart, hash.
@@ -112,15 +125,13 @@ fn take_apart(
     spare: &Receiver<Box<Work>>,
     out: &SyncSender<Item>,
 ) {
-    let last = links.len().saturating_sub(1);
     let mut hole = false;
-    for (at, link) in links.iter().enumerate() {
+    for link in links {
         let mut work = spare.try_recv().unwrap_or_default();
         let item = match take_one(link, scan, undos, key, &mut work) {
             Ok(()) => {
                 work.starts_piece |= hole;
                 hole = false;
-                work.seal = at == last;
                 Item::Block(work)
             }
             Err(BuildError::BadBlock { path, offset, reason }) if bad == Bad::Skip => {

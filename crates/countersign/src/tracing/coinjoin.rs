@@ -143,6 +143,15 @@ fn number(value: Option<&Value>) -> Option<u64> {
     }
 }
 
+/// An amount that a transaction can have.
+fn amount(value: Option<&Value>, at: &str) -> Result<u64, String> {
+    let sat = number(value).ok_or_else(|| format!("{at} has no value"))?;
+    if sat > chaingraph::amount::MAX_MONEY_SAT {
+        return Err(format!("{at} has more than 21 million bitcoin"));
+    }
+    Ok(sat)
+}
+
 fn script(value: &Value, at: &str) -> Result<Vec<u8>, String> {
     let text = value.get("scriptpubkey").and_then(Value::as_str);
     let text = text.ok_or_else(|| format!("{at} has no scriptpubkey"))?;
@@ -165,8 +174,7 @@ fn read_esplora(tx: &Value) -> Result<(String, TxView), String> {
         match input.get("prevout") {
             Some(prevout @ Value::Object(_)) => {
                 let script = script(prevout, &at)?;
-                let value =
-                    number(prevout.get("value")).ok_or_else(|| format!("{at} has no value"))?;
+                let value = amount(prevout.get("value"), &at)?;
                 view.spends_coordinator |= is_coordinator(&script);
                 view.inputs.push(Input {
                     value: Some(value),
@@ -185,7 +193,7 @@ fn read_esplora(tx: &Value) -> Result<(String, TxView), String> {
     for (n, output) in list("vout")?.iter().enumerate() {
         let at = format!("vout[{n}]");
         let script = script(output, &at)?;
-        let value = number(output.get("value")).ok_or_else(|| format!("{at} has no value"))?;
+        let value = amount(output.get("value"), &at)?;
         outputs.push((value, script.clone()));
         let kind = ScriptKind::of(&script);
         let is_data = kind == ScriptKind::Data;

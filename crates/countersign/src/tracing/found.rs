@@ -34,23 +34,20 @@ impl Report {
     /// With what is read out of a trace: hand-overs, peel chains, deposit addresses.
     pub fn new(ground: &Ground, query: Query, found: Found) -> Self {
         let (graph, attribution) = (&ground.graph, &ground.attribution);
-        let handovers = trace::bridge::find(graph, attribution, &found.speaking);
+        // Only what carried taint: others may have spoken in the same transaction.
+        let mut handovers = trace::bridge::find(graph, attribution, &found.speaking);
+        handovers.retain(|h| tainted_of(&found, h.output) > 0);
         let mut txs: Vec<TxNum> =
             found.edges.iter().flat_map(|e| [Some(e.from), e.to]).flatten().collect();
         txs.sort_unstable();
         txs.dedup();
         let peels = trace::peel::chains(graph, &txs);
-        // Each asks for all that an address received: of the largest only.
-        let mut largest: Vec<&Met> = found.resolved.iter().collect();
-        largest.sort_by_key(|m| std::cmp::Reverse(m.arrival.tainted_sat));
-        let largest: Vec<Met> = largest.into_iter().take(DEPOSITS_MAX).cloned().collect();
-        let deposits = trace::peel::deposits(graph, attribution, &largest);
+        let is_forward = query.direction == Direction::Forward;
+        let deposits =
+            if is_forward { trace::peel::deposits(graph, attribution, &found) } else { Vec::new() };
         Self { query, found, handovers, peels, deposits }
     }
 }
-
-/// Arrivals at services whose last hop is looked at for a deposit address.
-const DEPOSITS_MAX: usize = 50;
 
 /// One document: the trace, or with several methods a list of them.
 pub fn json(ground: &Ground, reports: &[Report]) -> Value {
@@ -162,8 +159,16 @@ fn cut(graph: &Graph, cut: &Cut) -> Value {
     json!({"outpoint": outpoint, "tainted_sat": cut.tainted_sat, "reason": cut.reason.word()})
 }
 
+/// The taint of an output, wherever it stands.
+fn tainted_of(found: &Found, output: chaingraph::OutputNum) -> u64 {
+    let arrivals = || found.resolved.iter().map(|m| &m.arrival).chain(&found.unspent);
+    let edge = found.edges.binary_search_by_key(&output, |e| e.output).ok();
+    let edge = edge.and_then(|at| found.edges.get(at)).map(|e| e.tainted_sat);
+    edge.or_else(|| arrivals().find(|a| a.output == output).map(|a| a.tainted_sat)).unwrap_or(0)
+}
+
 fn handover(graph: &Graph, found: &Found, h: &HandOver) -> Value {
-    let tainted = found.edges.iter().find(|e| e.output == h.output).map(|e| e.tainted_sat);
+    let tainted = tainted_of(found, h.output);
     json!({
         "bridge": h.bridge,
         "destination_chain": h.chain,
@@ -285,7 +290,7 @@ pub fn text(ground: &Ground, report: &Report) -> String {
             .unwrap_or("an address that is not on this chain");
         let state = if h.refunded { ", given back" } else { "" };
         let what = format!("by {} to {chain}, {to}{state} ({})", h.bridge, h.evidence.words());
-        text.push_str(&line(ground.graph.value(h.output), what));
+        text.push_str(&line(tainted_of(found, h.output), what));
     }
     for d in report.deposits.iter().take(LINES_MAX) {
         let what = format!(

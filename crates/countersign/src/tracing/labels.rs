@@ -60,7 +60,7 @@ impl Row {
         Ok(Label {
             address: self.address,
             label: self.label,
-            kind: Kind::of_word(&self.kind),
+            kind: Kind::of_word(&self.kind.trim().to_lowercase()),
             source: or(self.source, file),
             source_sha256: or(self.source_sha256, sha256),
             confidence: self.confidence,
@@ -188,7 +188,17 @@ fn read_file(path: &Path, form: Form) -> Result<Read, Fail> {
     let sha256 = sha256::Hash::hash(&bytes).to_string();
     let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     match form {
-        Form::Ofac => Ok(ofac(&bytes, &file, &sha256)),
+        Form::Ofac => {
+            let read = ofac(&bytes, &file, &sha256);
+            if read.labels.is_empty() && !bytes.is_empty() {
+                return Err(Fail::malformed(
+                    path.display(),
+                    "",
+                    "no line of it is an address of Bitcoin",
+                ));
+            }
+            Ok(read)
+        }
         Form::TagPack => tagpack::read(&bytes, path, &file, &sha256),
         Form::Csv => csv(&bytes, path, &file, &sha256),
         Form::Json => json(&bytes, path, &file, &sha256),

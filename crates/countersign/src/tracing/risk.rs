@@ -35,7 +35,8 @@ pub fn run(cx: Context, args: &RiskArgs) -> Done {
         "risks": list,
         "label_versions": versions,
         "graph_id": graph.manifest().id(),
-        "complete": graph.manifest().complete,
+        "complete": graph.manifest().complete && index.not_followed_sat == 0,
+        "not_followed_sat": index.not_followed_sat,
     });
     cx.say(&json, &text);
     Ok(())

@@ -90,7 +90,7 @@ fn run_direction(cx: Context, direction: Direction, args: &TraceRun) -> Done {
             until,
             min_sat: args.min_sat,
             budget: args.budget,
-            stop: kinds(&args.stop),
+            stop: kinds(&args.stop, &ground.attribution)?,
             through_mixers: args.through_mixers,
             ..Query::new(direction, method, sources.clone())
         };
@@ -132,11 +132,22 @@ fn methods(word: &str) -> Result<Vec<Method>, Fail> {
 }
 
 /// The kinds that end: those of CONTRACT, or exactly those given; `none` alone ends nowhere.
-fn kinds(words: &[String]) -> HashSet<Kind> {
+fn kinds(words: &[String], labels: &Attribution) -> Result<HashSet<Kind>, Fail> {
     if words.is_empty() {
-        return Kind::ENDING.into_iter().collect();
+        return Ok(Kind::ENDING.into_iter().collect());
     }
-    words.iter().filter(|w| *w != "none").map(|w| Kind::of_word(w)).collect()
+    let mut kinds = HashSet::new();
+    for word in words.iter().filter(|w| *w != "none") {
+        let kind = Kind::of_word(word);
+        // A misspelt kind would end nowhere, and nobody would know.
+        let is_known =
+            !matches!(kind, Kind::Other(_)) || labels.labels().iter().any(|l| l.kind == kind);
+        if !is_known {
+            return Err(Fail::malformed("--stop", word, "no label is of that kind"));
+        }
+        kinds.insert(kind);
+    }
+    Ok(kinds)
 }
 
 /// A height, or a time in RFC 3339: the first transaction of the first block that is later.

@@ -388,3 +388,21 @@ fn a_coin_from_nothing_and_a_coin_spent_twice_are_refused() {
         }
     }
 }
+
+#[test]
+fn a_damaged_last_block_costs_itself_alone() {
+    let dir = Dir::new();
+    let chain = branch(bitcoin::BlockHash::all_zeros(), 300..306, 1);
+    let mut bytes = framed(&chain);
+    let last = bytes.len() - 3;
+    bytes[last] ^= 1; // in the lock time: the merkle root does not fit
+    let file = dir.at("blocks.dat");
+    std::fs::write(&file, &bytes).unwrap();
+    assert!(matches!(make(&file, &dir.at("r")), Err(BuildError::BadBlock { .. })));
+    let skip = Options { bad: Bad::Skip, ..options(&file, &dir.at("g")) };
+    let built = build(&skip, &mut |_| {}, &mut trace::cluster::build).unwrap();
+    assert_eq!((built.manifest.counts.blocks, built.manifest.skipped.len()), (5, 1));
+    let graph = Graph::open(&dir.at("g")).unwrap();
+    assert_eq!(graph.manifest().tip, chain[4].block_hash().to_string());
+    assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
+}

@@ -78,7 +78,7 @@ pub struct HandOver {
     pub confidence: f64,
 }
 
-/// Spends of a vault that are looked at.
+/// Spends of one vault that are looked at.
 const SPENDS_MAX: usize = 20_000;
 
 /// Finds the hand-overs among transactions, rising; those that repeat are looked at once.
@@ -86,12 +86,8 @@ const SPENDS_MAX: usize = 20_000;
 pub fn find(graph: &Graph, attribution: &Attribution, txs: &[TxNum]) -> Vec<HandOver> {
     let mut found: Vec<HandOver> =
         txs.iter().filter_map(|tx| by_memo(graph, attribution, *tx)).collect();
-    let unknown: HashSet<ScriptNum> = found
-        .iter()
-        .filter(|h| h.evidence == Evidence::MemoAlone)
-        .filter_map(|h| graph.script(h.output))
-        .collect();
-    let vaults = Vaults::read(graph, &unknown);
+    let scripts: HashSet<ScriptNum> = found.iter().filter_map(|h| graph.script(h.output)).collect();
+    let vaults = Vaults::read(graph, &scripts);
     for handover in &mut found {
         let Some(script) = graph.script(handover.output) else { continue };
         let txid = header::show(&graph.txid(handover.tx));
@@ -174,14 +170,17 @@ impl Vaults {
         let mut vaults = Self::default();
         let wanted: Vec<ScriptNum> = scripts.iter().copied().collect();
         let mut seen = HashSet::new();
+        let mut looked_at: HashMap<ScriptNum, usize> = HashMap::new();
         for output in graph.outputs_with(&wanted) {
             let (Some(script), Some(spender)) = (graph.script(output), graph.spender(output))
             else {
                 continue;
             };
-            if seen.len() >= SPENDS_MAX || !seen.insert((script, spender)) {
+            let looked = looked_at.entry(script).or_default();
+            if *looked >= SPENDS_MAX || !seen.insert((script, spender)) {
                 continue;
             }
+            *looked += 1;
             if let Memo::Out { refund, txid } = memo::parse(&memo_of(graph, spender)) {
                 *vaults.paid_out.entry(script).or_default() += 1;
                 let answered = header::read(&txid).and_then(|txid| graph.find_tx(&txid));
