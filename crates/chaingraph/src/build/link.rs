@@ -139,11 +139,15 @@ impl Linker {
             let code = match u32::try_from(compress(output.value_sat)) {
                 Ok(code) if code < WIDE_FROM => code,
                 _ => {
-                    let place = u32::try_from(self.wide.len() / WIDE_ROW).unwrap_or(u32::MAX);
+                    let place = u32::try_from(self.wide.len() / WIDE_ROW)
+                        .ok()
+                        .filter(|place| *place < u32::MAX - WIDE_FROM)
+                        .ok_or_else(|| {
+                            io::Error::other("more large amounts than the format can hold")
+                        })?;
                     let bytes = output.value_sat.to_le_bytes();
                     self.wide.push(bytes.get(..WIDE_ROW).unwrap_or_default())?;
-                    // 2^28 wide values are more than the chain has; a test of the whole chain would say.
-                    WIDE_FROM.saturating_add(place)
+                    WIDE_FROM + place
                 }
             };
             self.value.push(&code.to_le_bytes())?;

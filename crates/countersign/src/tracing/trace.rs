@@ -166,6 +166,12 @@ fn read_until(graph: &Graph, text: &str) -> Result<Option<TxNum>, Fail> {
             Box::new(move |row| u64::from(row.time) > secs)
         }
     };
+    let unknown = graph.blocks().filter(|row| row.height.is_none()).count();
+    if unknown > 0 && text.parse::<u32>().is_ok() {
+        eprintln!(
+            "countersign: {unknown} blocks of unknown height are counted as not later than {text}"
+        );
+    }
     let row = graph.blocks().find(|row| later(row));
     Ok(row.map(|row| TxNum(u32::try_from(row.before.txs).unwrap_or(u32::MAX))))
 }
