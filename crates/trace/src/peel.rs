@@ -93,7 +93,7 @@ fn larger(graph: &Graph, a: OutputNum, b: OutputNum) -> Option<Change> {
     clearly.then(|| Change { output: more, probability: 0.5, signs: Vec::new() })
 }
 
-/// An address at which a service takes deposits: all that it received went on, whole, to the service.
+/// An address at which a service takes deposits: all that it received, twice or more, went on, whole, to the service.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Deposit {
     /// The address's script.
@@ -153,7 +153,8 @@ pub fn deposits(graph: &Graph, attribution: &Attribution, found: &Found) -> Vec<
             |by: TxNum| graph.outputs_of(by).filter(|o| graph.script(*o).is_some()).all(to_service);
         let all = received.get(&script).map_or(&[][..], |list| list);
         let whole = goes_on(tx)
-            && all.len() <= RECEIVED_MAX
+            // Once proves nothing: a thief's own address may pay a service whole, once.
+            && (2..=RECEIVED_MAX).contains(&all.len())
             && all.iter().all(|o| graph.spender(*o).is_some_and(goes_on));
         if whole {
             deposits.push(Deposit {
