@@ -198,6 +198,8 @@ fn the_planted_theft_is_followed_to_its_services() {
         );
         assert_eq!(handover["address"], "0x00000000000000000000000000000000deadbeef");
     }
+    // The thief's own addresses pay services whole, but once each: that makes no deposit address.
+    assert_eq!(found["deposits"], serde_json::json!([]));
     let mixed: Vec<&str> =
         found["mixed"].as_array().unwrap().iter().map(|m| m["txid"].as_str().unwrap()).collect();
     for mix in theft["mixed"].as_array().unwrap() {
@@ -349,6 +351,19 @@ fn risk_has_reasons_and_knows_what_it_does_not_know() {
         (&1.0.into(), &"direct_exposure".into())
     );
     assert_eq!((&risks[2]["known"], &risks[2]["score"]), (&false.into(), &Value::Null));
+    // The same said twice is one reason.
+    std::fs::write(
+        desk.dir.join("m.csv"),
+        format!("address,label,kind,confidence\n{thief},x,gambling,0.5\n"),
+    )
+    .unwrap();
+    std::fs::copy(desk.dir.join("m.csv"), desk.dir.join("n.csv")).unwrap();
+    let score = |labels: &str| {
+        let risk = desk.ok(&format!("risk {thief} --graph g --labels {labels}"));
+        (risk["risks"][0]["score"].clone(), risk["risks"][0]["reasons"].as_array().unwrap().len())
+    };
+    assert_eq!(score("m.csv"), (serde_json::json!(0.05), 1));
+    assert_eq!(score("m.csv n.csv"), score("m.csv"));
     assert_eq!(risk["label_versions"][0]["sha256"].as_str().unwrap().len(), 64);
 }
 

@@ -406,3 +406,26 @@ fn a_damaged_last_block_costs_itself_alone() {
     assert_eq!(graph.manifest().tip, chain[4].block_hash().to_string());
     assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
 }
+
+#[test]
+fn a_last_header_that_was_altered_has_no_work() {
+    // No later block links to it, so work alone tells.
+    let dir = Dir::new();
+    chain(&dir.at("c"), 9);
+    let file = dir.at("c/blk00000.dat");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let (mut at, mut last) = (0, 0);
+    while at < bytes.len() {
+        last = at + 8;
+        at = last + u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+    }
+    bytes[last + 68] ^= 1; // its time
+    std::fs::write(&file, &bytes).unwrap();
+    match make(&dir.at("c"), &dir.at("g")) {
+        Err(BuildError::BadBlock { offset, reason, .. }) => {
+            assert_eq!(offset, last as u64);
+            assert!(reason.contains("proof of work"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
