@@ -16,8 +16,6 @@ pub const SCRIPTS_AN_OFFSET: u64 = 8;
 pub const EXTERNAL_ROW: u64 = 48;
 /// Bytes of a wide value: all amounts are below 2^51.
 pub const WIDE_ROW: usize = 7;
-/// Bytes of a data output's row: output, offset.
-pub const DATA_ROW: u64 = 10;
 /// Bytes of a block's row.
 pub const BLOCK_ROW: u64 = 128;
 
@@ -55,7 +53,6 @@ pub enum Column {
     Txid,
     ScriptBytes,
     ScriptOffsets,
-    DataIndex,
     DataBytes,
     ClusterTx,
     External,
@@ -64,7 +61,7 @@ pub enum Column {
 
 impl Column {
     /// All of them, in the order of the documents.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 23] = [
         Self::Blocks,
         Self::OutRuns,
         Self::OutSamples,
@@ -84,7 +81,6 @@ impl Column {
         Self::Txid,
         Self::ScriptBytes,
         Self::ScriptOffsets,
-        Self::DataIndex,
         Self::DataBytes,
         Self::ClusterTx,
         Self::External,
@@ -123,7 +119,6 @@ impl Column {
             Self::Txid => ("txid", Cold, "per transaction: its txid"),
             Self::ScriptBytes => ("script-bytes", Cold, "scripts, packed"),
             Self::ScriptOffsets => ("script-offsets", Cold, "where every eighth script begins"),
-            Self::DataIndex => ("data-index", Cold, "per data output: number and place"),
             Self::DataBytes => ("data-bytes", Cold, "scripts of data outputs"),
             Self::ClusterTx => {
                 ("cluster-tx", Evidence, "per script: the transaction that joined it")
@@ -177,7 +172,6 @@ impl Column {
             Self::Txid => counts.txs * 32,
             Self::ScriptBytes => counts.script_bytes,
             Self::ScriptOffsets => counts.scripts.div_ceil(SCRIPTS_AN_OFFSET) * 5,
-            Self::DataIndex => counts.datas * DATA_ROW,
             Self::DataBytes => counts.data_bytes,
             Self::External => counts.externals * EXTERNAL_ROW,
             Self::Reveals => counts.reveal_bytes,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::amount::{WIDE_FROM, decompress};
 use crate::bits;
 use crate::block::Traits;
-use crate::columns::{Column, DATA_ROW, SCRIPTS_AN_OFFSET, WIDE_ROW, read_u40};
+use crate::columns::{Column, SCRIPTS_AN_OFFSET, WIDE_ROW, read_u40};
 use crate::error::OpenError;
 use crate::header::{self, Hash};
 use crate::lookup::{candidates, txid_key};
@@ -16,7 +16,7 @@ use crate::manifest::{Counts, Manifest};
 use crate::map::Map;
 use crate::num::{BlockNum, ExternalNum, InputNum, OutputNum, Prevout, ScriptNum, TxNum, index};
 use crate::row::{BlockRow, External, NONE};
-use crate::script::{HashKey, Packed};
+use crate::script::{HashKey, Packed, read_data};
 
 #[cfg(target_endian = "big")]
 compile_error!("columns are mapped as little-endian numbers");
@@ -247,7 +247,7 @@ impl Graph {
     #[inline]
     pub fn spender(&self, output: OutputNum) -> Option<TxNum> {
         let number = self.u32s(Column::Spender).get(output.idx()).copied()?;
-        (number != 0).then_some(TxNum(number))
+        (number != 0 && number != NONE).then_some(TxNum(number))
     }
 
     /// Whether a transaction makes new coins.
@@ -281,26 +281,20 @@ impl Graph {
         read_script(self.col(Column::ScriptBytes), self.col(Column::ScriptOffsets), script.0)
     }
 
-    /// A data output's script.
+    /// A data output's script: those of its block stand one after the other, in the order of the outputs.
     #[must_use]
     pub fn data(&self, output: OutputNum) -> Option<&[u8]> {
-        let rows = self.col(Column::DataIndex);
-        let field = |row: usize, field: usize| read_u40(rows, 2 * row + field);
-        let count = rows.len() / index(DATA_ROW);
-        let (mut low, mut high) = (0, count);
-        while low < high {
-            let middle = low.midpoint(high);
-            match field(middle, 0)?.cmp(&output.0) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => {
-                    let start = field(middle, 1)?;
-                    let end = field(middle + 1, 1).unwrap_or(self.manifest.counts.data_bytes);
-                    return self.col(Column::DataBytes).get(index(start)..index(end));
-                }
-            }
+        let before = self.last_block(|row| row.before.outputs <= output.0)?.before;
+        let scripts = self.u32s(Column::Script);
+        if scripts.get(output.idx()) != Some(&NONE) {
+            return None;
         }
-        None
+        let earlier = scripts.get(index(before.outputs)..output.idx())?;
+        let mut rest = self.col(Column::DataBytes).get(index(before.data_bytes)..)?;
+        for _ in earlier.iter().filter(|script| **script == NONE) {
+            rest = read_data(rest)?.1;
+        }
+        Some(read_data(rest)?.0)
     }
 
     /// An output's script, of data outputs too.
@@ -356,11 +350,16 @@ impl Graph {
     /// The block of a transaction.
     #[must_use]
     pub fn block_of(&self, tx: TxNum) -> Option<BlockRow> {
+        self.last_block(|row| row.before.txs <= u64::from(tx.0))
+    }
+
+    /// The last block that begins early enough.
+    fn last_block(&self, early: impl Fn(&BlockRow) -> bool) -> Option<BlockRow> {
         let blocks = u32::try_from(self.manifest.counts.blocks).ok()?;
         let (mut low, mut high) = (0, blocks);
         while low < high {
             let middle = low.midpoint(high);
-            if self.block(BlockNum(middle))?.before.txs <= u64::from(tx.0) {
+            if early(&self.block(BlockNum(middle))?) {
                 low = middle + 1;
             } else {
                 high = middle;

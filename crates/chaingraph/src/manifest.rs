@@ -10,9 +10,10 @@ use bitcoin_hashes::{Hash as _, sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::error::OpenError;
+use crate::header::{self, Hash};
 
 /// Version of the format that this code reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The manifest's name in the graph's directory.
 pub const FILE: &str = "manifest.json";
 
@@ -80,6 +81,27 @@ pub struct Skipped {
     pub offset: u64,
     /// Why.
     pub reason: String,
+    /// The block that they are, if they are one: as long as its bytes are the same it stays left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<SkippedBlock>,
+}
+
+/// A block that was read and refused.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedBlock {
+    /// Its hash, as shown.
+    pub hash: String,
+    /// SHA-256 of its bytes, in hex: other bytes under the same hash are tried again.
+    pub sha256: String,
+}
+
+impl SkippedBlock {
+    /// Names a block by its header's hash and its bytes.
+    #[must_use]
+    pub fn new(hash: &Hash, bytes: &[u8]) -> Self {
+        Self { hash: header::show(hash), sha256: sha256::Hash::hash(bytes).to_string() }
+    }
 }
 
 impl Manifest {

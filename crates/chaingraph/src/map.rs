@@ -39,6 +39,16 @@ impl Deref for Map {
     }
 }
 
+/// Makes a file `len` bytes long, on disk: a full disk is an error here, not a bus error at some later write.
+fn reserve(file: &File, len: u64) -> io::Result<()> {
+    file.set_len(len)?;
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len) {
+        // Some file systems can't; there the risk stays.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
 /// A file that grows and is written anywhere: columns that a build reads again or changes in place.
 #[derive(Debug)]
 pub struct GrowingMap {
@@ -47,7 +57,7 @@ pub struct GrowingMap {
     len: usize,
 }
 
-/// The file grows by at least this much at once; unused bytes are a hole in the file and are cut at each seal.
+/// The file grows by at least this much at once; what is not used is cut at the end.
 const STEP: usize = 64 << 20;
 
 impl GrowingMap {
@@ -62,8 +72,8 @@ impl GrowingMap {
     }
 
     fn map(file: &File, capacity: usize) -> io::Result<MmapMut> {
-        file.set_len(capacity as u64)?;
-        // SAFETY: the file was just given this length, is written by this process alone (the directory's lock), and is
+        reserve(file, capacity as u64)?;
+        // SAFETY: the file has this length now, is written by this process alone (the directory's lock), and is
         // cut only by `finish`, which has given up the map.
         unsafe { MmapOptions::new().len(capacity).map_mut(file) }
     }
@@ -81,7 +91,7 @@ impl GrowingMap {
     pub fn grow(&mut self, more: usize) -> io::Result<()> {
         let len = self.len + more;
         if len > self.map.len() {
-            self.map = Self::map(&self.file, len + (len / 2).max(STEP))?;
+            self.map = Self::map(&self.file, len + (len / 8).max(STEP))?;
         }
         self.len = len;
         Ok(())

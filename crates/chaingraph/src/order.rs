@@ -95,8 +95,7 @@ pub fn order(
     Ok(Chain { links, complete })
 }
 
-/// Blocks that claim work and have none. Chains made for tests may have none at all: that is told, not refused. A set
-/// counts as worked when its good blocks together have improbable hashes (2^-20) and no more than a tenth fails.
+/// Blocks that claim work and have none. Chains made for tests may have none at all: that is told, not refused.
 fn drop_without_work(
     found: &mut Vec<Found>,
     bad: Bad,
@@ -104,18 +103,13 @@ fn drop_without_work(
     skipped: &mut Vec<Misfit>,
 ) -> Result<(), Misfit> {
     let works: Vec<bool> = found.iter().map(|f| f.header.has_work()).collect();
-    let failing = works.iter().filter(|w| !**w).count();
-    let zero_bits: u64 = found
-        .iter()
-        .zip(&works)
-        .filter(|(_, w)| **w)
-        .map(|(f, _)| u64::from(f.header.target_zero_bits()))
-        .sum();
-    if failing == 0 {
+    if works.iter().all(|works| *works) {
         return Ok(());
     }
-    let few = failing * 10 <= found.len() || failing == 1;
-    if !few || zero_bits < 20 {
+    // Genesis is in every chain made for tests.
+    let claims =
+        found.iter().zip(&works).filter(|(f, _)| Network::of_genesis(&f.header.hash).is_none());
+    if !is_worked(claims.map(|(f, works)| (f.header.target_zero_bits(), *works))) {
         notices.push(Notice::NoWork);
         return Ok(());
     }
@@ -135,6 +129,23 @@ fn drop_without_work(
         keep
     });
     first.map_or(Ok(()), Err)
+}
+
+/// Whether somebody worked for these blocks: each one's claim in zero bits, and whether its hash has them. A hash that
+/// nobody worked for has `z` zero bits once in 2^z; Chernoff's bound says how probable so many bits then are, and less
+/// than 2^-20 is work. One block of a real network is enough, or 25 at regtest's target, which half of all hashes meet.
+fn is_worked(claims: impl Iterator<Item = (u32, bool)> + Clone) -> bool {
+    let bits: f64 = claims.clone().map(|(z, works)| if works { f64::from(z) } else { 0.0 }).sum();
+    // log2 of the mean of 2^(t x bits) by chance, less t x bits, is a bound for every t; the best of some.
+    let bound = |t: f64| {
+        let mean = claims.clone().map(|(z, _)| {
+            let z = f64::from(z);
+            (1.0 - (-z).exp2() + ((t - 1.0) * z).exp2()).log2()
+        });
+        mean.sum::<f64>() - t * bits
+    };
+    let slopes = (1..10).map(|tenth| f64::from(tenth) / 10.0);
+    slopes.chain([1.0, 1.5, 2.0, 3.0, 4.0, 6.0]).any(|t| bound(t) < -20.0)
 }
 
 /// A node may have a block twice in its files.
@@ -210,14 +221,15 @@ fn height_of_first(links: &[usize], found: &[Found], network: &Network) -> Optio
 /// Of two pieces that cover the same height only one can be the chain: a stale block whose parent is not here.
 fn drop_overlaps(pieces: &mut Vec<Piece>) {
     pieces.sort_by(|a, b| b.work.total_cmp(&a.work));
-    let mut taken: Vec<std::ops::Range<u32>> = Vec::new();
+    // Ranges that don't meet, by their first height: only the last one that begins before an end can clash.
+    let mut taken = std::collections::BTreeMap::new();
     pieces.retain(|piece| {
         let Some(first) = piece.height else { return true };
         let len = u32::try_from(piece.links.len()).unwrap_or(u32::MAX);
-        let range = first..first.saturating_add(len);
-        let clash = taken.iter().any(|t| t.start < range.end && range.start < t.end);
+        let end = first.saturating_add(len);
+        let clash = taken.range(..end).next_back().is_some_and(|(_, taken)| first < *taken);
         if !clash {
-            taken.push(range);
+            taken.insert(first, end);
         }
         !clash
     });
@@ -270,4 +282,23 @@ fn check_seams(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_told_from_chance() {
+        let real = [(76, true), (76, false), (76, false)];
+        assert!(is_worked(real.into_iter()), "one real block is no chance");
+        assert!(!is_worked([(32, false); 1000].into_iter()));
+        let regtest = |n: u32, worked: u32| is_worked((0..n).map(move |i| (1, i < worked)));
+        assert!(regtest(200, 199) && regtest(1000, 990));
+        assert!(!regtest(1000, 520), "half of all hashes meet that target");
+        assert!(regtest(25, 25) && regtest(40, 39));
+        assert!(!regtest(15, 14), "too few to say");
+        assert!(is_worked((0..100).map(|i| (10, i % 10 > 0))));
+        assert!(!is_worked([(256, false); 3].into_iter()) && !is_worked(std::iter::empty()));
+    }
 }

@@ -119,12 +119,7 @@ impl<'a> Packed<'a> {
     pub fn write(&self, out: &mut Vec<u8>) {
         out.push(self.tag);
         if self.tag == TAG_RAW {
-            let mut len = self.payload.len();
-            while len >= 0x80 {
-                out.push(len.to_le_bytes()[0] | 0x80);
-                len >>= 7;
-            }
-            out.push(len.to_le_bytes()[0]);
+            write_len(self.payload.len(), out);
         }
         out.extend_from_slice(self.payload);
     }
@@ -133,24 +128,10 @@ impl<'a> Packed<'a> {
     #[must_use]
     #[inline]
     pub fn read(column: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (&tag, mut rest) = column.split_first()?;
-        let len = match Self::payload_len(tag) {
-            Some(len) => len,
-            None if tag == TAG_RAW => {
-                let (mut len, mut shift) = (0_usize, 0);
-                loop {
-                    let (&byte, after) = rest.split_first()?;
-                    rest = after;
-                    len |= usize::from(byte & 0x7f) << shift;
-                    shift += 7;
-                    if byte & 0x80 == 0 {
-                        break len;
-                    }
-                    if shift > 21 {
-                        return None; // over 2^28 bytes: no block is so large
-                    }
-                }
-            }
+        let (&tag, rest) = column.split_first()?;
+        let (len, rest) = match Self::payload_len(tag) {
+            Some(len) => (len, rest),
+            None if tag == TAG_RAW => read_len(rest)?,
             None => return None,
         };
         let (payload, rest) = rest.split_at_checked(len)?;
@@ -211,6 +192,47 @@ impl<'a> Packed<'a> {
 /// Key of the script lookup's hash: from the graph's first block, so that equal blocks give equal files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HashKey(pub u64, pub u64);
+
+/// Appends a length as LEB128.
+fn write_len(mut len: usize, out: &mut Vec<u8>) {
+    while len >= 0x80 {
+        out.push(len.to_le_bytes()[0] | 0x80);
+        len >>= 7;
+    }
+    out.push(len.to_le_bytes()[0]);
+}
+
+/// Reads a length as LEB128, and what comes after it.
+#[inline]
+fn read_len(mut rest: &[u8]) -> Option<(usize, &[u8])> {
+    let (mut len, mut shift) = (0_usize, 0);
+    loop {
+        let (&byte, after) = rest.split_first()?;
+        rest = after;
+        len |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some((len, rest));
+        }
+        if shift > 21 {
+            return None; // over 2^28 bytes: no block is so large
+        }
+    }
+}
+
+/// A data output's script as it stands in its column: its length as LEB128, then all of it.
+pub fn write_data(script: &[u8], out: &mut Vec<u8>) {
+    write_len(script.len(), out);
+    out.extend_from_slice(script);
+}
+
+/// Reads the first data output's script of a column, and what comes after it. `None` if the bytes are damaged.
+#[must_use]
+#[inline]
+pub fn read_data(column: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = read_len(column)?;
+    rest.split_at_checked(len)
+}
 
 fn siphash(key: HashKey, bytes: &[u8]) -> u64 {
     bitcoin_hashes::siphash24::Hash::hash_to_u64_with_keys(key.0, key.1, bytes)

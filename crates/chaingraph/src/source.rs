@@ -47,6 +47,31 @@ pub struct Scan {
     pub notices: Vec<Notice>,
 }
 
+impl Scan {
+    /// The bytes of a block that was met.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn bytes_of(&self, found: &Found) -> Result<Vec<u8>, BuildError> {
+        let mut bytes = Vec::new();
+        if let Some(file) = self.files.get(found.place.file as usize) {
+            file.read(found.place.offset, found.place.len as usize, &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    /// A finding about a block that was met.
+    #[must_use]
+    pub fn bad_block(&self, found: &Found, reason: &str) -> BuildError {
+        let file = self.files.get(found.place.file as usize);
+        BuildError::BadBlock {
+            path: file.map(|f| f.path.clone()).unwrap_or_default(),
+            offset: found.place.offset,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
 /// One file with blocks.
 #[derive(Debug)]
 pub struct BlockFile {
@@ -95,7 +120,7 @@ impl BlockFile {
     }
 
     /// Reads at most `len` bytes from `offset`: fewer at the file's end.
-    fn peek(&self, offset: u64, len: usize) -> Result<Vec<u8>, BuildError> {
+    pub(crate) fn peek(&self, offset: u64, len: usize) -> Result<Vec<u8>, BuildError> {
         let left = index(self.len.saturating_sub(offset));
         let mut buffer = Vec::new();
         self.read(offset, len.min(left), &mut buffer)?;

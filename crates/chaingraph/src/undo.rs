@@ -122,9 +122,12 @@ struct Record {
     len: usize,
 }
 
+/// The records of an undo file by the number of transactions they begin with, which few blocks share.
+type Records = HashMap<usize, Vec<Record>>;
+
 /// The undo files beside the block files.
 pub struct Undos {
-    files: HashMap<u32, (BlockFile, Vec<Record>)>,
+    files: HashMap<u32, (BlockFile, Records)>,
 }
 
 impl Undos {
@@ -158,13 +161,9 @@ impl Undos {
     ) -> Result<Option<BlockUndo>, BuildError> {
         let Some((file, records)) = self.files.get(&place.file) else { return Ok(None) };
         let mut bytes = Vec::new();
-        for record in records {
+        for record in records.get(&inputs.len()).into_iter().flatten() {
             file.read(record.offset, record.len + 32, &mut bytes)?;
             let Some((undo, sum)) = bytes.split_at_checked(record.len) else { continue };
-            let count = Reader(undo).compact_size(1);
-            if count != Some(inputs.len()) {
-                continue;
-            }
             let mut engine = sha256d::Hash::engine();
             engine.input(prev);
             engine.input(undo);
@@ -181,8 +180,8 @@ fn beside(blocks: &Path) -> Option<std::path::PathBuf> {
     Some(blocks.with_file_name(format!("rev{}", name.strip_prefix("blk")?)))
 }
 
-fn records(file: &BlockFile, network: &Network) -> Result<Vec<Record>, BuildError> {
-    let mut records = Vec::new();
+fn records(file: &BlockFile, network: &Network) -> Result<Records, BuildError> {
+    let mut records = Records::new();
     let (mut offset, mut head) = (0, Vec::new());
     while offset + 8 <= file.bytes() {
         file.read(offset, 8, &mut head)?;
@@ -195,7 +194,10 @@ fn records(file: &BlockFile, network: &Network) -> Result<Vec<Record>, BuildErro
         if *magic != network.magic || len > 4 * MAX_BLOCK_LEN || end > file.bytes() {
             break;
         }
-        records.push(Record { offset: offset + 8, len });
+        let count = file.peek(offset + 8, len.min(5))?;
+        if let Some(count) = Reader(&count).compact_size(0) {
+            records.entry(count).or_default().push(Record { offset: offset + 8, len });
+        }
         offset = end;
     }
     Ok(records)

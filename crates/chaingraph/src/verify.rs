@@ -6,8 +6,9 @@ use crate::bits;
 use crate::columns::{CHUNK, Column};
 use crate::error::OpenError;
 use crate::graph::Graph;
-use crate::num::{InputNum, OutputNum, Prevout, ScriptNum, TxNum};
+use crate::num::{InputNum, OutputNum, Prevout, ScriptNum, TxNum, index};
 use crate::row::NONE;
+use crate::script::read_data;
 
 /// A finding: the column, and what is wrong in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,6 +85,9 @@ fn rows(graph: &Graph, progress: &mut dyn FnMut(u64, u64)) -> Vec<Finding> {
     if let Some((column, what)) = scripts(graph) {
         note(column, what);
     }
+    if let Some(what) = datas(graph) {
+        note(Column::DataBytes, what);
+    }
     findings
 }
 
@@ -144,7 +148,8 @@ fn transaction(graph: &Graph, tx: TxNum) -> Result<u64, (Column, String)> {
     Ok(spent)
 }
 
-/// No output has a spender but those that an input spends and the coins that two coinbases of 2010 destroyed.
+/// No output has a spender but those that an input spends and the coins that two coinbases of 2010 destroyed; data
+/// outputs are marked.
 fn spenders(graph: &Graph, spent: u64) -> Option<String> {
     let column = graph.u32s(Column::Spender);
     let destroyed = |at: usize, by: u32| {
@@ -152,12 +157,42 @@ fn spenders(graph: &Graph, spent: u64) -> Option<String> {
         graph.is_coinbase(TxNum(by)) && outputs == Some(graph.txid(TxNum(by)))
     };
     let mut named = 0;
+    let scripts = graph.u32s(Column::Script);
     for (at, by) in column.iter().enumerate().filter(|(_, by)| **by != 0) {
+        if (*by == NONE) != (scripts.get(at) == Some(&NONE)) {
+            return Some(format!("output {at}: only data outputs can't be spent"));
+        }
+        if *by == NONE {
+            continue;
+        }
         if !destroyed(at, *by) {
             named += 1;
         }
     }
     (named != spent).then(|| format!("{named} outputs have a spender, {spent} are spent"))
+}
+
+/// Every block has as many data scripts as data outputs, and ends where the next one's begin.
+fn datas(graph: &Graph) -> Option<String> {
+    let (mut rest, scripts) = (graph.col(Column::DataBytes), graph.u32s(Column::Script));
+    let mut blocks = graph.blocks().peekable();
+    while let Some(block) = blocks.next() {
+        let next = blocks.peek().map_or(*graph.counts(), |row| row.before);
+        let outputs = index(block.before.outputs)..index(next.outputs);
+        let Some(outputs) = scripts.get(outputs) else {
+            return Some(format!("block {}: its outputs are elsewhere", block.before.blocks));
+        };
+        for _ in outputs.iter().filter(|script| **script == NONE) {
+            let Some((_, after)) = read_data(rest) else {
+                return Some(format!("block {}: a script can't be read", block.before.blocks));
+            };
+            rest = after;
+        }
+        if rest.len() as u64 != graph.counts().data_bytes.saturating_sub(next.data_bytes) {
+            return Some(format!("block {}: its scripts end elsewhere", block.before.blocks));
+        }
+    }
+    None
 }
 
 fn scripts(graph: &Graph) -> Option<(Column, String)> {

@@ -17,6 +17,7 @@ use crate::header::Hash;
 use crate::manifest::Counts;
 use crate::map::GrowingMap;
 use crate::num::{ExternalNum, OutputNum, Prevout, TxNum, index};
+use crate::row::NONE;
 use crate::undo::BlockUndo;
 
 /// A transaction with unspent outputs.
@@ -151,8 +152,10 @@ impl Linker {
                 }
             };
             self.value.push(&code.to_le_bytes())?;
+            let spender = if output.tag.is_some() { 0 } else { NONE };
+            self.spender.push(&spender.to_le_bytes())?;
         }
-        self.spender.grow(4 * parsed.outputs.len())
+        Ok(())
     }
 
     fn take_back(&mut self, before: &Counts) {
@@ -237,8 +240,10 @@ impl Linker {
         if coin.left == 0 {
             self.coins.remove(&input.txid);
         }
-        if self.spender_of(output) != 0 {
-            return fault("an input spends what is spent already");
+        match self.spender_of(output) {
+            0 => {}
+            NONE => return fault("an input spends a data output, which nobody can"),
+            _ => return fault("an input spends what is spent already"),
         }
         self.spent.push(output);
         self.set_spender(output, by.0);

@@ -130,7 +130,7 @@ pub fn build(
         sums: std::collections::BTreeMap::new(),
     };
     let mut notices = notices;
-    let start = resume::start(&options.out, fresh, &chain, &mut notices)?;
+    let start = resume::start(&options.out, fresh, &chain, &scanned, options.bad, &mut notices)?;
     let before = start.manifest.counts.blocks;
     let manifest = if start.is_done(&chain) {
         start.manifest
@@ -202,7 +202,7 @@ fn put_in_order(
 /// A skipped place for the manifest: the file's name alone, so that a graph does not tell where it was made.
 pub(crate) fn skipped(path: &Path, offset: u64, reason: &str) -> Skipped {
     let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    Skipped { file, offset, reason: reason.to_owned() }
+    Skipped { file, offset, reason: reason.to_owned(), block: None }
 }
 
 /// The lookup's key: equal blocks give equal graphs, byte by byte.

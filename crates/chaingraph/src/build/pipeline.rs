@@ -1,6 +1,7 @@
 //! Three stages, one thread each: take apart, link, number. Blocks pass in chain order; the thread of numbering writes
 //! the manifest at seals, after the stage before it has brought its rows to disk.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::link::Linker;
@@ -9,7 +10,7 @@ use super::scripts::Scripter;
 use super::{Options, Progress, Work, skipped};
 use crate::error::{BuildError, Notice};
 use crate::header;
-use crate::manifest::{Counts, Manifest};
+use crate::manifest::{Counts, Manifest, Skipped, SkippedBlock};
 use crate::num::index;
 use crate::order::{Chain, Link};
 use crate::script::HashKey;
@@ -21,8 +22,13 @@ const QUEUE: usize = 12;
 
 enum Item {
     Block(Box<Work>),
-    /// A block that was left out, as asked.
-    Skip(Notice),
+    /// A block that was left out, as asked: where it is, why, and which one it is.
+    Skip {
+        path: PathBuf,
+        offset: u64,
+        reason: String,
+        block: SkippedBlock,
+    },
     Fail(BuildError),
 }
 
@@ -35,11 +41,11 @@ pub fn run(
     notices: &mut Vec<Notice>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Manifest, BuildError> {
-    let Start { mut manifest, coins } = start;
+    let Start { mut manifest, coins, done, hole } = start;
     let key = HashKey(manifest.hash_key[0], manifest.hash_key[1]);
     let dir = &options.out;
     let io = |error| BuildError::io(dir, "writing the graph")(error);
-    let links = chain.links.get(index(manifest.counts.blocks)..).unwrap_or_default();
+    let links = chain.links.get(done..).unwrap_or_default();
     let total: u64 = chain.links.iter().map(|l| u64::from(l.found.place.len)).sum();
     let left: u64 = links.iter().map(|l| u64::from(l.found.place.len)).sum();
     // A script for about 400 bytes of blocks, on the main network and in ours; the table grows if that is too few.
@@ -55,7 +61,9 @@ pub fn run(
         let (to_scripter, linked) = sync_channel(QUEUE);
         let (give_back, spare) = sync_channel(2 * QUEUE + 4);
         let bad = options.bad;
-        scope.spawn(move || take_apart(links, scan, undos.as_ref(), key, bad, &spare, &to_linker));
+        scope.spawn(move || {
+            take_apart((links, hole), scan, undos.as_ref(), key, bad, &spare, &to_linker);
+        });
         let linking = scope.spawn(move || link_all(linker, options, &parsed, &to_scripter));
         let mut tip = None;
         for item in &linked {
@@ -72,12 +80,11 @@ pub fn run(
                     }
                     let _ = give_back.try_send(work); // nobody waits for it: the first stage may be done
                 }
-                Item::Skip(notice) => {
-                    if let Notice::Skipped(path, offset, reason) = &notice {
-                        manifest.skipped.push(skipped(path, *offset, reason));
-                    }
+                Item::Skip { path, offset, reason, block } => {
+                    let skipped = skipped(&path, offset, &reason);
+                    manifest.skipped.push(Skipped { block: Some(block), ..skipped });
                     manifest.complete = false;
-                    notices.push(notice);
+                    notices.push(Notice::Skipped(path, offset, reason));
                 }
                 Item::Fail(error) => return Err(error),
             }
@@ -117,7 +124,7 @@ fn both(linked: Counts, scripts: &Counts) -> Counts {
 
 /// First stage: read, take apart, hash.
 fn take_apart(
-    links: &[Link],
+    (links, mut hole): (&[Link], bool),
     scan: &Scan,
     undos: Option<&Undos>,
     key: HashKey,
@@ -125,7 +132,6 @@ fn take_apart(
     spare: &Receiver<Box<Work>>,
     out: &SyncSender<Item>,
 ) {
-    let mut hole = false;
     for link in links {
         let mut work = spare.try_recv().unwrap_or_default();
         let item = match take_one(link, scan, undos, key, &mut work) {
@@ -136,7 +142,8 @@ fn take_apart(
             }
             Err(BuildError::BadBlock { path, offset, reason }) if bad == Bad::Skip => {
                 hole = true;
-                Item::Skip(Notice::Skipped(path, offset, reason))
+                let block = SkippedBlock::new(&link.found.header.hash, &work.parsed.bytes);
+                Item::Skip { path, offset, reason, block }
             }
             Err(error) => Item::Fail(error),
         };
@@ -199,8 +206,13 @@ fn link_all(
                     Err(fault) if options.bad == Bad::Skip => {
                         linker.note_hole();
                         hole = true;
-                        let reason = fault.what.to_owned();
-                        Item::Skip(Notice::Skipped(work.file.clone(), work.offset, reason))
+                        let hash = work.parsed.header.map(|h| h.hash).unwrap_or_default();
+                        Item::Skip {
+                            path: work.file.clone(),
+                            offset: work.offset,
+                            reason: fault.what.to_owned(),
+                            block: SkippedBlock::new(&hash, &work.parsed.bytes),
+                        }
                     }
                     Err(fault) => Item::Fail(BuildError::BadBlock {
                         path: work.file.clone(),
@@ -209,9 +221,9 @@ fn link_all(
                     }),
                 }
             }
-            Item::Skip(notice) => {
+            skip @ Item::Skip { .. } => {
                 linker.note_hole();
-                Item::Skip(notice)
+                skip
             }
             fail @ Item::Fail(_) => fail,
         };

@@ -1,5 +1,6 @@
 //! Where a build begins: at nothing, after a seal, or further back, when blocks that are in the graph lost.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hashbrown::HashMap;
@@ -9,11 +10,12 @@ use crate::bits;
 use crate::columns::{Column, open_rw};
 use crate::error::{BuildError, Notice, OpenError};
 use crate::header;
-use crate::manifest::{Counts, Manifest};
+use crate::manifest::{Counts, Manifest, Skipped, SkippedBlock};
 use crate::map::{GrowingMap, Map};
 use crate::num::index;
 use crate::order::Chain;
 use crate::row::{BlockRow, NONE};
+use crate::source::{Bad, Scan};
 
 /// A place in the chain to begin at.
 pub struct Start {
@@ -21,12 +23,16 @@ pub struct Start {
     pub manifest: Manifest,
     /// Coins that are unspent there.
     pub coins: Coins,
+    /// Links of the chain that are done with: in the graph, or left out.
+    pub done: usize,
+    /// Whether the last of them was left out, so that a hole lies before the next block.
+    pub hole: bool,
 }
 
 impl Start {
     /// Whether nothing is left to do.
     pub fn is_done(&self, chain: &Chain) -> bool {
-        self.manifest.finished && self.manifest.counts.blocks == chain.links.len() as u64
+        self.manifest.finished && self.done == chain.links.len()
     }
 }
 
@@ -35,6 +41,8 @@ pub fn start(
     dir: &Path,
     fresh: Manifest,
     chain: &Chain,
+    scan: &Scan,
+    bad: Bad,
     notices: &mut Vec<Notice>,
 ) -> Result<Start, BuildError> {
     let coins = HashMap::with_hasher(TxidHash(fresh.hash_key[0]));
@@ -42,7 +50,7 @@ pub fn start(
         Ok(old) => old,
         Err(OpenError::Missing { .. }) => {
             fresh.write(dir).map_err(BuildError::io(dir, "writing the manifest"))?;
-            return Ok(Start { manifest: fresh, coins });
+            return Ok(Start { manifest: fresh, coins, done: 0, hole: false });
         }
         Err(error) => return Err(error.into()),
     };
@@ -57,10 +65,19 @@ pub fn start(
     check_lengths(dir, &old)?;
     let blocks = std::fs::read(Column::Blocks.path(dir))
         .map_err(BuildError::io(dir, "reading the blocks of the graph"))?;
-    let common = common_blocks(&blocks, &old, chain);
-    let done = common == old.counts.blocks;
-    if done && old.finished && common == chain.links.len() as u64 {
-        return Ok(Start { manifest: old, coins });
+    let Common { blocks: common, links: done, hole, left_out } =
+        common_blocks(&blocks, &old, chain, scan, bad)?;
+    // What the scan and the order leave out was found anew; what linking left out stays so while its bytes are the same.
+    let mut skipped = fresh.skipped.clone();
+    skipped.extend(left_out);
+    let complete = fresh.complete && skipped.is_empty();
+    if common == old.counts.blocks && old.finished && done == chain.links.len() {
+        let complete = complete && old.counts.externals == 0;
+        let manifest = Manifest { skipped, complete, ..old.clone() };
+        if manifest != old {
+            manifest.write(dir).map_err(BuildError::io(dir, "writing the manifest"))?;
+        }
+        return Ok(Start { manifest, coins, done, hole });
     }
     if common < old.counts.blocks {
         let lost = u32::try_from(old.counts.blocks - common).unwrap_or(u32::MAX);
@@ -74,11 +91,10 @@ pub fn start(
         BlockRow::read(&blocks, index(common)).map(|row| row.before).unwrap_or_default()
     };
     let tip = common.checked_sub(1).and_then(|last| BlockRow::read(&blocks, index(last)));
-    let skipped = merged(old.skipped, fresh.skipped);
     let manifest = Manifest {
         counts,
         tip: tip.map(|row| header::show(&row.hash)).unwrap_or_default(),
-        complete: fresh.complete && skipped.is_empty(),
+        complete,
         skipped,
         ..fresh
     };
@@ -86,23 +102,11 @@ pub fn start(
     manifest.write(dir).map_err(BuildError::io(dir, "writing the manifest"))?;
     scrub(dir, &counts).map_err(BuildError::io(dir, "cutting back"))?;
     let coins = unspent(dir, &counts, coins)?;
-    Ok(Start { manifest, coins })
+    Ok(Start { manifest, coins, done, hole })
 }
 
 fn name_of(network: &str) -> &'static str {
     crate::network::Network::named(network).map_or("another network", |n| n.name)
-}
-
-fn merged(
-    mut old: Vec<crate::manifest::Skipped>,
-    new: Vec<crate::manifest::Skipped>,
-) -> Vec<crate::manifest::Skipped> {
-    for skipped in new {
-        if !old.contains(&skipped) {
-            old.push(skipped);
-        }
-    }
-    old
 }
 
 /// Sealed rows are on disk: a shorter file is damage, not something to fill with zeros.
@@ -122,17 +126,56 @@ fn check_lengths(dir: &Path, manifest: &Manifest) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// How many blocks of the graph are the first of the chain, pieces and heights included.
-fn common_blocks(blocks: &[u8], old: &Manifest, chain: &Chain) -> u64 {
-    let same =
-        chain.links.iter().enumerate().take(index(old.counts.blocks)).take_while(|(at, link)| {
-            BlockRow::read(blocks, *at).is_some_and(|row| {
-                row.hash == link.found.header.hash
-                    && row.height == link.height
-                    && (row.starts_piece == link.starts_piece || row.starts_piece)
-            })
+/// How much of a graph is the beginning of the chain.
+struct Common {
+    /// Blocks of the graph.
+    blocks: u64,
+    /// Links of the chain: those blocks, and what was left out between and after them.
+    links: usize,
+    /// Whether the last link was left out.
+    hole: bool,
+    /// What was left out.
+    left_out: Vec<Skipped>,
+}
+
+/// Walks graph and chain side by side, heights and beginnings of pieces included.
+fn common_blocks(
+    blocks: &[u8],
+    old: &Manifest,
+    chain: &Chain,
+    scan: &Scan,
+    bad: Bad,
+) -> Result<Common, BuildError> {
+    let refused: BTreeMap<&str, &Skipped> =
+        old.skipped.iter().filter_map(|s| Some((s.block.as_ref()?.hash.as_str(), s))).collect();
+    let mut common = Common { blocks: 0, links: 0, hole: false, left_out: Vec::new() };
+    for link in &chain.links {
+        let row = BlockRow::read(blocks, index(common.blocks))
+            .filter(|_| common.blocks < old.counts.blocks);
+        let same = row.is_some_and(|row| {
+            row.hash == link.found.header.hash
+                && row.height == link.height
+                && row.starts_piece == (link.starts_piece || common.hole)
         });
-    same.count() as u64
+        if same {
+            common.blocks += 1;
+            common.hole = false;
+        } else {
+            let shown = header::show(&link.found.header.hash);
+            let Some(skipped) = refused.get(shown.as_str()) else { break };
+            let bytes = scan.bytes_of(&link.found)?;
+            if skipped.block != Some(SkippedBlock::new(&link.found.header.hash, &bytes)) {
+                break;
+            }
+            if bad == Bad::Refuse {
+                return Err(scan.bad_block(&link.found, &skipped.reason));
+            }
+            common.hole = true;
+            common.left_out.push((*skipped).clone());
+        }
+        common.links += 1;
+    }
+    Ok(common)
 }
 
 /// Spenders that are cut off spend nothing.
@@ -146,7 +189,7 @@ fn scrub(dir: &Path, counts: &Counts) -> std::io::Result<()> {
     let mut map = GrowingMap::open(file, len)?;
     for cell in map.bytes_mut().chunks_exact_mut(4) {
         let by = cell.first_chunk().map_or(0, |b| u32::from_le_bytes(*b));
-        if u64::from(by) >= counts.txs {
+        if by != NONE && u64::from(by) >= counts.txs {
             cell.fill(0);
         }
     }
@@ -164,12 +207,11 @@ fn unspent(dir: &Path, counts: &Counts, mut coins: Coins) -> Result<Coins, OpenE
         Map::open(&file, column.len_at(counts)).map_err(OpenError::io(&path))
     };
     let (lines, txids) = (map(Column::OutRuns)?, map(Column::Txid)?);
-    let (spenders, scripts) = (map(Column::Spender)?, map(Column::Script)?);
+    let spenders = map(Column::Spender)?;
     let mut lines: Vec<u64> = bytemuck::try_cast_slice(&lines).unwrap_or_default().to_vec();
     bits::cut(&mut lines, counts.outputs);
     let samples = bits::View::samples(&lines, counts.txs);
     let spenders: &[u32] = bytemuck::try_cast_slice(&spenders).unwrap_or_default();
-    let scripts: &[u32] = bytemuck::try_cast_slice(&scripts).unwrap_or_default();
     let view = bits::View::new(&lines, counts.outputs, counts.txs, &samples);
     let Some(view) = view.filter(bits::View::is_sound) else {
         return Err(OpenError::damaged(&Column::OutRuns.path(dir), "its counts are wrong"));
@@ -177,7 +219,7 @@ fn unspent(dir: &Path, counts: &Counts, mut coins: Coins) -> Result<Coins, OpenE
     for (run, txid) in (0..counts.txs).zip(txids.chunks_exact(32)) {
         let outputs = view.range(run);
         let left = (index(outputs.start)..index(outputs.end))
-            .filter(|at| spenders.get(*at) == Some(&0) && scripts.get(*at) != Some(&NONE))
+            .filter(|at| spenders.get(*at) == Some(&0))
             .count();
         if left > 0 {
             let coin = Unspent {

@@ -13,7 +13,7 @@ use crate::manifest::Counts;
 use crate::map::GrowingMap;
 use crate::num::ScriptNum;
 use crate::row::{BlockRow, External, NONE};
-use crate::script::{HashKey, Packed};
+use crate::script::{HashKey, Packed, write_data};
 
 /// The stage after linking; it owns the columns of scripts, data and blocks.
 pub struct Scripter {
@@ -22,7 +22,6 @@ pub struct Scripter {
     bytes: GrowingMap,
     offsets: GrowingMap,
     script: Appender,
-    data_index: Appender,
     data_bytes: Appender,
     external: Appender,
     reveals: Appender,
@@ -47,7 +46,6 @@ impl Scripter {
             bytes: growing(Column::ScriptBytes)?,
             offsets: growing(Column::ScriptOffsets)?,
             script: appender(Column::Script)?,
-            data_index: appender(Column::DataIndex)?,
             data_bytes: appender(Column::DataBytes)?,
             external: appender(Column::External)?,
             reveals: appender(Column::Reveals)?,
@@ -120,16 +118,15 @@ impl Scripter {
     }
 
     fn outputs(&mut self, work: &Work) -> io::Result<()> {
-        for (at, output) in work.parsed.outputs.iter().enumerate() {
+        for output in &work.parsed.outputs {
             let number = match work.parsed.packed(output) {
                 Some(packed) => self.number(packed, output.hash)?,
                 None => {
-                    let script = work.parsed.payload(output);
-                    self.data_index.push(&u40(work.before.outputs + at as u64))?;
-                    self.data_index.push(&u40(self.counts.data_bytes))?;
-                    self.data_bytes.push(script)?;
+                    self.packed.clear();
+                    write_data(work.parsed.payload(output), &mut self.packed);
+                    self.data_bytes.push(&self.packed)?;
                     self.counts.datas += 1;
-                    self.counts.data_bytes += script.len() as u64;
+                    self.counts.data_bytes += self.packed.len() as u64;
                     NONE
                 }
             };
@@ -189,7 +186,6 @@ impl Scripter {
         self.offsets.sync()?;
         for file in [
             &mut self.script,
-            &mut self.data_index,
             &mut self.data_bytes,
             &mut self.external,
             &mut self.reveals,

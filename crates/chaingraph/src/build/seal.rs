@@ -13,7 +13,7 @@ use crate::error::{BuildError, OpenError};
 use crate::graph::{Graph, LOCK};
 use crate::header;
 use crate::lookup::{self, txid_key};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::map::Map;
 use crate::num::{Prevout, TxNum, index};
 use crate::script::{HashKey, Packed};
@@ -34,9 +34,14 @@ pub fn lock(dir: &Path) -> Result<File, BuildError> {
     if !dir.exists() {
         std::fs::create_dir_all(dir).map_err(io("making it"))?;
     }
-    let is_ours = dir.join(LOCK).exists();
-    if !is_ours && std::fs::read_dir(dir).map_err(io("listing it"))?.next().is_some() {
-        return Err(BuildError::NotAGraph { path: dir.to_owned() });
+    // The manifest comes before the columns. Another program's may bear that name: it is read before anything is cut.
+    if !dir.join(manifest::FILE).exists() {
+        for entry in std::fs::read_dir(dir).map_err(io("listing it"))? {
+            let name = entry.map_err(io("listing it"))?.file_name();
+            if name != LOCK && name != "manifest.new" {
+                return Err(BuildError::NotAGraph { path: dir.to_owned() });
+            }
+        }
     }
     let file = open_rw(&dir.join(LOCK)).map_err(io("locking it"))?;
     match file.try_lock() {

@@ -350,7 +350,20 @@ fn a_coin_from_nothing_and_a_coin_spent_twice_are_refused() {
     }
     let spending = blocks.iter().rposition(|b| b.txdata.len() > 1).unwrap();
     let whole = blocks.clone();
-    for (change, words) in [(0, "spent already"), (1, "pays more"), (2, "does not have")] {
+    let earlier = || whole[..spending].iter().flat_map(|b| &b.txdata);
+    let spent: std::collections::HashSet<_> =
+        earlier().flat_map(|tx| &tx.input).map(|i| i.previous_output).collect();
+    // Of a transaction with another output that is unspent: of others nothing is remembered while linking.
+    let data = earlier().find_map(|tx| {
+        let point = |vout| bitcoin::OutPoint::new(tx.compute_txid(), vout);
+        let mut vouts = 0..u32::try_from(tx.output.len()).unwrap();
+        let is_data = |vout: &u32| tx.output[*vout as usize].script_pubkey.is_op_return();
+        vouts.clone().find(|v| !is_data(v) && !spent.contains(&point(*v)))?;
+        vouts.find(is_data).map(point)
+    });
+    let cases =
+        [(0, "spent already"), (1, "pays more"), (2, "does not have"), (3, "which nobody can")];
+    for (change, words) in cases {
         blocks.clone_from(&whole);
         blocks.truncate(spending + 1);
         let block = blocks.last_mut().unwrap();
@@ -374,8 +387,13 @@ fn a_coin_from_nothing_and_a_coin_spent_twice_are_refused() {
                 block.txdata[place] = copy;
                 block.txdata.truncate(place + 1);
             }
-            _ => {
+            2 => {
                 copy.input[0].previous_output.vout = 77;
+                block.txdata[place] = copy;
+                block.txdata.truncate(place + 1);
+            }
+            _ => {
+                copy.input[0].previous_output = data.expect("the chain has a data output");
                 block.txdata[place] = copy;
                 block.txdata.truncate(place + 1);
             }
@@ -405,6 +423,70 @@ fn a_damaged_last_block_costs_itself_alone() {
     let graph = Graph::open(&dir.at("g")).unwrap();
     assert_eq!(graph.manifest().tip, chain[4].block_hash().to_string());
     assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn a_block_left_out_stays_out_until_it_is_mended() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 10);
+    let file = dir.at("c/blk00000.dat");
+    let good = std::fs::read(&file).unwrap();
+    make(&dir.at("c"), &dir.at("plain")).unwrap();
+    let mut ends = vec![];
+    let mut at = 0;
+    while at < good.len() {
+        at += 8 + u32::from_le_bytes(good[at + 4..at + 8].try_into().unwrap()) as usize;
+        ends.push(at);
+    }
+    let mut bytes = good.clone();
+    for block in [40, 41, 60] {
+        bytes[ends[block] - 3] ^= 1; // in the lock time: the merkle root does not fit
+    }
+    std::fs::write(&file, &bytes).unwrap();
+    let skip = Options { bad: Bad::Skip, ..options(&dir.at("c"), &dir.at("g")) };
+    let run = |options: &Options| build(options, &mut |_| {}, &mut trace::cluster::build);
+    let built = run(&skip).unwrap();
+    // What spends coins of the blocks left out comes from nowhere, but stays.
+    assert_eq!((built.manifest.counts.blocks, built.manifest.skipped.len()), (87, 3));
+    let before = files(&dir.at("g"));
+    let again = run(&skip).unwrap();
+    assert_eq!((again.added, again.manifest.skipped), (0, built.manifest.skipped));
+    assert!(files(&dir.at("g")) == before);
+    // Without leave to skip it is refused, and the graph stays as it is.
+    assert!(matches!(make(&dir.at("c"), &dir.at("g")), Err(BuildError::BadBlock { .. })));
+    assert!(files(&dir.at("g")) == before);
+    // One is mended: from there on all is made again, and the others still stay out.
+    bytes[ends[41] - 3] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let built = run(&skip).unwrap();
+    assert_eq!((built.manifest.counts.blocks, built.manifest.skipped.len()), (88, 2));
+    assert_eq!(chaingraph::verify::verify(&dir.at("g"), &mut |_, _| {}).unwrap(), []);
+    std::fs::write(&file, &good).unwrap();
+    assert!(make(&dir.at("c"), &dir.at("g")).unwrap().manifest.complete);
+    assert_equal(&dir.at("g"), &dir.at("plain"));
+}
+
+#[test]
+fn altered_headers_among_worked_ones_are_refused_however_many() {
+    let dir = Dir::new();
+    chain(&dir.at("c"), 11);
+    let file = dir.at("c/blk00000.dat");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let mut at = 0;
+    while at < bytes.len() {
+        let next = at + 8 + u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+        if !at.is_multiple_of(3) {
+            bytes[at + 8 + 68] ^= 1; // its time
+        }
+        at = next;
+    }
+    std::fs::write(&file, &bytes).unwrap();
+    match make(&dir.at("c"), &dir.at("g")) {
+        Err(BuildError::BadBlock { reason, .. }) => {
+            assert!(reason.contains("proof of work"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

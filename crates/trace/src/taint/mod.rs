@@ -10,6 +10,7 @@ mod rules;
 mod runs;
 
 use chaingraph::Graph;
+use chaingraph::row::NONE;
 
 use crate::labels::Attribution;
 pub use forward::Mixes;
@@ -40,7 +41,7 @@ pub fn reach(graph: &Graph, sources: &[chaingraph::TxNum]) -> u64 {
         let outputs = walk.outputs_of(tx).0;
         let range = usize::try_from(outputs.start).ok().zip(usize::try_from(outputs.end).ok());
         let spent = range.and_then(|(start, end)| spenders.get(start..end)).unwrap_or_default();
-        for spender in spent.iter().filter(|by| **by != 0) {
+        for spender in spent.iter().filter(|by| !matches!(**by, 0 | NONE)) {
             pending.set(chaingraph::TxNum(*spender));
         }
     }
