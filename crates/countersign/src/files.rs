@@ -80,6 +80,75 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// A folder that is written beside its place and put there whole, so that nobody finds half of one. What is not put in
+/// place is removed.
+#[derive(Debug)]
+pub struct Folder {
+    beside: PathBuf,
+    place: PathBuf,
+}
+
+impl Folder {
+    /// Begins a folder. One that is there must be empty, or with `force` hold nothing but files of names that are ours.
+    pub fn new(place: &Path, force: Force, is_ours: impl Fn(&str) -> bool) -> Result<Self, Fail> {
+        let failed = |e: std::io::Error| Fail::failed(format!("{}: {e}", place.display()));
+        match std::fs::read_dir(place) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(failed)?.file_name();
+                    if !force.0 {
+                        let text =
+                            format!("{} exists already; --force replaces it", place.display());
+                        return Err(Fail::failed(text));
+                    }
+                    if !name.to_str().is_some_and(&is_ours) {
+                        let (place, name) = (place.display(), name.display());
+                        let text = format!("{place} holds `{name}`, which is not ours to replace");
+                        return Err(Fail::failed(text));
+                    }
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let mut name = std::ffi::OsString::from(".");
+        name.push(place.file_name().unwrap_or_default());
+        name.push(format!(".new-{}", std::process::id()));
+        let beside = place.with_file_name(name);
+        if let Some(above) = place.parent() {
+            std::fs::create_dir_all(above).map_err(failed)?;
+        }
+        std::fs::create_dir(&beside).map_err(failed)?;
+        Ok(Self { beside, place: place.to_owned() })
+    }
+
+    /// Where to write.
+    pub fn path(&self) -> &Path {
+        &self.beside
+    }
+
+    /// Puts it in its place, in one step.
+    pub fn finish(self) -> Result<(), Fail> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let failed = |e: std::io::Error| Fail::failed(format!("{}: {e}", self.place.display()));
+        std::fs::File::open(&self.beside).and_then(|dir| dir.sync_all()).map_err(failed)?;
+        if self.place.exists() {
+            // The old one lies beside it then, and goes with `self`.
+            renameat_with(CWD, &self.beside, CWD, &self.place, RenameFlags::EXCHANGE)
+                .map_err(|e| failed(e.into()))?;
+        } else {
+            std::fs::rename(&self.beside, &self.place).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.beside); // nothing is there after a rename
+    }
+}
+
 /// Asks a person at a terminal to say that the words shown were read; programs pass by, `--yes` too.
 pub fn confirm(words: &str, yes: bool) -> Result<(), Fail> {
     use std::io::IsTerminal as _;

@@ -297,6 +297,64 @@ pub fn members(graph: &Graph, script: ScriptNum) -> Vec<ScriptNum> {
     (0..count).map(ScriptNum).filter(|s| graph.cluster(*s) == root).collect()
 }
 
+/// A transaction that made one cluster of two large ones. One wrong join is enough to make a whole of two services:
+/// this is where to look for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seam {
+    /// The transaction.
+    pub tx: TxNum,
+    /// Scripts of the smaller side when it joined them.
+    pub smaller: u64,
+    /// Scripts of the larger one.
+    pub larger: u64,
+}
+
+/// The seams of a cluster whose smaller side had at least `least` scripts, the largest first. `members` is all of it,
+/// rising.
+#[must_use]
+pub fn seams(graph: &Graph, members: &[ScriptNum], least: u64) -> Vec<Seam> {
+    let forest =
+        Stored { parents: graph.u32s(Column::Cluster), txs: graph.u32s(Column::ClusterTx) };
+    forest.seams(members, least)
+}
+
+impl Stored<'_> {
+    fn seams(&self, members: &[ScriptNum], least: u64) -> Vec<Seam> {
+        let parent = |at: u32| self.parents.get(at as usize).copied().filter(|p| *p != at);
+        let depth = |mut at: u32| {
+            let mut depth = 0_u32;
+            while let Some(up) = parent(at).filter(|_| depth < 64) {
+                (at, depth) = (up, depth + 1);
+            }
+            depth
+        };
+        // The unions again, in their order; within one transaction the lower ones came first.
+        let mut unions: Vec<_> = members
+            .iter()
+            .filter_map(|script| {
+                let tx = *self.txs.get(script.idx())?;
+                Some((tx, std::cmp::Reverse(depth(script.0)), script.0, parent(script.0)?))
+            })
+            .collect();
+        unions.sort_unstable();
+        let mut sizes = vec![1_u64; members.len()];
+        let place = |script: u32| members.binary_search(&ScriptNum(script)).ok();
+        let mut seams = Vec::new();
+        for (tx, _, lost, kept) in unions {
+            let (Some(lost), Some(kept)) = (place(lost), place(kept)) else { continue };
+            let lost = sizes.get(lost).copied().unwrap_or(0);
+            let Some(kept) = sizes.get_mut(kept) else { continue };
+            if lost.min(*kept) >= least {
+                let (smaller, larger) = (lost.min(*kept), lost.max(*kept));
+                seams.push(Seam { tx: TxNum(tx), smaller, larger });
+            }
+            *kept += lost;
+        }
+        seams.sort_by_key(|s| (std::cmp::Reverse(s.smaller), s.tx));
+        seams
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,6 +372,11 @@ mod tests {
         let stored = Stored { parents: &forest.parent, txs: &forest.tx };
         assert_eq!(stored.latest_between(0, 3), Some(7));
         assert_eq!(stored.latest_between(0, 1), Some(5));
+        let members: Vec<ScriptNum> = (0..4).map(ScriptNum).collect();
+        let seam = Seam { tx: TxNum(7), smaller: 2, larger: 2 };
+        assert_eq!(stored.seams(&members, 2), [seam]);
+        assert_eq!(stored.seams(&members, 1).len(), 3);
+        assert_eq!(stored.seams(&members, 3), []);
         assert_eq!(stored.root_before(3, 7), stored.root_before(2, 7));
         assert_ne!(stored.root_before(3, 7), stored.root_before(0, 7));
         assert_eq!(

@@ -229,8 +229,46 @@ impl Attribution {
     }
 }
 
-/// The first word of a service's name, in lower case: `Huobi.com-2` and `huobi hot wallet` are one service.
+/// The first word of a service's name, in lower case: `Huobi.com-2` and `huobi hot wallet` are one service. Where that
+/// word names no one, the next one too: `Bitcoin Fog` is not `Bitcoin.de`.
 fn service(label: &str) -> String {
-    let word = label.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
-    word.unwrap_or(label).to_lowercase()
+    const OF_NO_ONE: [&str; 12] = [
+        "bit",
+        "bitcoin",
+        "bitcoins",
+        "btc",
+        "coin",
+        "coins",
+        "crypto",
+        "cryptocurrency",
+        "hot",
+        "my",
+        "the",
+        "wallet",
+    ];
+    let label = label.to_lowercase();
+    let mut words = label.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    match (words.next(), words.next()) {
+        (Some(first), Some(second)) if OF_NO_ONE.contains(&first) => format!("{first} {second}"),
+        (Some(first), _) => first.to_owned(),
+        (None, _) => label.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_known_by_any_of_its_names() {
+        for (one, other) in [("Huobi.com-2", "huobi hot wallet"), ("BTC-e.com", "btc-e old")] {
+            assert_eq!(service(one), service(other));
+        }
+        for (one, other) in
+            [("Bitcoin Fog", "Bitcoin.de"), ("BTC-e", "BTC Guild"), ("Xapo", "Kraken")]
+        {
+            assert_ne!(service(one), service(other));
+        }
+        assert_eq!(service("--"), "--");
+    }
 }

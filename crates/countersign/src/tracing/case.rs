@@ -13,7 +13,7 @@ use super::trace::Ground;
 use super::{picture, show};
 use crate::cmd::Context;
 use crate::fail::{Done, Fail};
-use crate::files;
+use crate::files::{self, Folder, Force};
 
 const SUMS: &str = "SHA256SUMS";
 /// The analyst's own file: it is not under the hashes.
@@ -23,24 +23,22 @@ const EVIDENCE_MAX: usize = 20_000;
 
 /// Writes a case folder.
 pub fn write(cx: Context, dir: &Path, asked: &Value, ground: &Ground, reports: &[Report]) -> Done {
-    if dir.exists() && !cx.force.0 {
-        return Err(Fail::failed(format!("{} exists already; --force replaces it", dir.display())));
-    }
-    std::fs::create_dir_all(dir).map_err(|e| Fail::failed(format!("{}: {e}", dir.display())))?;
+    let folder = Folder::new(dir, cx.force, is_of_a_case)?;
     let trace = found::json(ground, reports);
     let graph = &ground.graph;
+    let (claims, evidence, left_out) = claims(ground, reports);
     let about = json!({
         "asked": asked,
         "program": concat!("countersign ", env!("CARGO_PKG_VERSION")),
         "graph": {"id": graph.manifest().id(), "network": graph.manifest().network, "tip": graph.manifest().tip,
             "complete": graph.manifest().complete, "counts": graph.manifest().counts},
         "labels": ground.versions,
+        "evidence_left_out": left_out,
         "methods": reports.iter().map(|r| r.query.method.word()).collect::<Vec<_>>(),
     });
-    let (claims, evidence) = claims(ground, reports);
     let mut written = Vec::new();
     let mut put = |name: &str, content: String| -> Done {
-        files::write(&dir.join(name), content.as_bytes(), cx.force, false)?;
+        files::write(&folder.path().join(name), content.as_bytes(), Force(false), false)?;
         written.push((name.to_owned(), sha256::Hash::hash(content.as_bytes()).to_string()));
         Ok(())
     };
@@ -51,25 +49,44 @@ pub fn write(cx: Context, dir: &Path, asked: &Value, ground: &Ground, reports: &
     put("evidence.jsonl", evidence)?;
     put("services.csv", found::csv(ground, reports))?;
     for report in reports {
-        put(&format!("picture-{}.svg", report.query.method.word()), picture::svg(ground, report))?;
-        put(&format!("summary-{}.txt", report.query.method.word()), found::text(ground, report))?;
+        let [drawn, told] = of_method(report.query.method.word());
+        put(&drawn, picture::svg(ground, report))?;
+        put(&told, found::text(ground, report))?;
     }
     let sums: String = written.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
-    files::write(&dir.join(SUMS), sums.as_bytes(), cx.force, false)?;
-    let notes = dir.join(NOTES);
-    if !notes.exists() {
-        files::write(
-            &notes,
-            b"# Notes\n\nThis file is the analyst's; no hash covers it.\n",
-            cx.force,
-            false,
-        )?;
+    files::write(&folder.path().join(SUMS), sums.as_bytes(), Force(false), false)?;
+    // The analyst's notes outlive a case that is made anew.
+    let notes = match files::read(&dir.join(NOTES)) {
+        Ok(notes) => notes,
+        Err(_) => b"# Notes\n\nThis file is the analyst's; no hash covers it.\n".to_vec(),
+    };
+    files::write(&folder.path().join(NOTES), &notes, Force(false), false)?;
+    if left_out > 0 {
+        eprintln!(
+            "countersign: evidence.jsonl has the first {EVIDENCE_MAX} transactions; {left_out} more are named in claims.jsonl only"
+        );
     }
-    Ok(())
+    folder.finish()
+}
+
+/// Files that every case has.
+const ALWAYS: [&str; 5] =
+    ["case.json", "trace.json", "claims.jsonl", "evidence.jsonl", "services.csv"];
+
+/// Files that a case has for a method.
+fn of_method(method: &str) -> [String; 2] {
+    [format!("picture-{method}.svg"), format!("summary-{method}.txt")]
+}
+
+fn is_of_a_case(name: &str) -> bool {
+    let a_methods = |name: &str| {
+        trace::taint::Method::ALL.iter().any(|m| of_method(m.word()).contains(&name.to_owned()))
+    };
+    ALWAYS.contains(&name) || name == SUMS || name == NOTES || a_methods(name)
 }
 
 /// Every claim, a line each, with the transaction that shows it; and those transactions, whole.
-fn claims(ground: &Ground, reports: &[Report]) -> (String, String) {
+fn claims(ground: &Ground, reports: &[Report]) -> (String, String, usize) {
     let graph = &ground.graph;
     let mut lines = String::new();
     let mut txs = BTreeSet::new();
@@ -113,12 +130,12 @@ fn claims(ground: &Ground, reports: &[Report]) -> (String, String) {
             );
         }
     }
-    let mut evidence = String::new();
+    let (mut evidence, left_out) = (String::new(), txs.len().saturating_sub(EVIDENCE_MAX));
     for tx in txs.into_iter().take(EVIDENCE_MAX) {
         evidence.push_str(&show::transaction(graph, tx).to_string());
         evidence.push('\n');
     }
-    (lines, evidence)
+    (lines, evidence, left_out)
 }
 
 /// `case verify`.
@@ -127,7 +144,7 @@ pub fn verify(cx: Context, dir: &Path) -> Done {
     let sums = String::from_utf8(sums)
         .map_err(|_| Fail::malformed(dir.join(SUMS).display(), "", "it is not text"))?;
     let mut findings = Vec::new();
-    let mut count = 0;
+    let mut named = BTreeSet::new();
     for (number, line) in sums.lines().enumerate() {
         let Some((sum, name)) = line.split_once("  ").filter(|(s, n)| s.len() == 64 && is_plain(n))
         else {
@@ -138,18 +155,30 @@ pub fn verify(cx: Context, dir: &Path) -> Done {
                 "a hash, two spaces and a file's name stand here",
             ));
         };
-        count += 1;
-        let found =
-            std::fs::read(dir.join(name)).map(|bytes| sha256::Hash::hash(&bytes).to_string());
-        match found {
+        if !named.insert(name.to_owned()) {
+            findings.push(format!("{SUMS}: it names {name} twice"));
+        }
+        match sum_of(&dir.join(name)) {
             Ok(found) if found == sum => {}
             Ok(_) => findings.push(format!("{name}: was changed")),
             Err(error) => findings.push(format!("{name}: {error}")),
         }
     }
-    if count == 0 {
-        findings.push(format!("{SUMS}: it names no file"));
+    let about: Value = std::fs::read(dir.join("case.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let methods = about["methods"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let wanted = ALWAYS.map(str::to_owned).into_iter().chain(methods.flat_map(of_method));
+    let missing = wanted.filter(|name| !named.contains(name));
+    findings.extend(missing.map(|name| format!("{SUMS}: it does not name {name}")));
+    for entry in std::fs::read_dir(dir).map_err(Fail::failed)? {
+        let name = entry.map_err(Fail::failed)?.file_name().display().to_string();
+        if name != SUMS && name != NOTES && !named.contains(&name) {
+            findings.push(format!("{name}: is not of this case, no hash covers it"));
+        }
     }
+    let count = named.len();
     let good = findings.is_empty();
     let text = if good {
         format!(
@@ -160,6 +189,16 @@ pub fn verify(cx: Context, dir: &Path) -> Done {
     };
     cx.say(&json!({"verified": good, "files": count, "findings": findings}), &text);
     if good { Ok(()) } else { Err(Fail::Said) }
+}
+
+/// The hash of a file that is one: not of what a link leads to.
+fn sum_of(path: &Path) -> std::io::Result<String> {
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Err(std::io::Error::other("is no file"));
+    }
+    let mut engine = sha256::Hash::engine();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut engine)?;
+    Ok(sha256::Hash::from_engine(engine).to_string())
 }
 
 /// A name in the folder itself, nowhere else.

@@ -21,6 +21,7 @@ use super::open;
 use super::progress::{Unit, bar};
 use crate::cmd::Context;
 use crate::fail::{Done, Fail};
+use crate::files::Folder;
 
 /// Rows of a row group: a few dozen megabytes in memory.
 const ROWS: u64 = 1 << 20;
@@ -37,26 +38,23 @@ REQUIRED BYTE_ARRAY kind (STRING); REQUIRED INT64 cluster; }";
 /// Runs the command.
 pub fn run(cx: Context, graph: &Path, dir: &Path) -> Done {
     let graph = open(graph)?;
-    let failed = |e: std::io::Error| Fail::failed(format!("{}: {e}", dir.display()));
-    std::fs::create_dir_all(dir).map_err(failed)?;
     let tables: [(&str, Table); 4] =
         [("txs", txs), ("outputs", outputs), ("inputs", inputs), ("scripts", scripts)];
+    let file_of = |name: &str| format!("{name}.parquet");
+    let is_ours = |found: &str| tables.iter().any(|(name, _)| file_of(name) == found);
+    let folder = Folder::new(dir, cx.force, is_ours)?;
     let drawn = bar("writing tables", 4, Unit::Things);
     let mut rows = serde_json::Map::new();
     for (name, table) in tables {
-        let path = dir.join(format!("{name}.parquet"));
-        if path.exists() && !cx.force.0 {
-            return Err(Fail::failed(format!(
-                "{} exists already; --force replaces it",
-                path.display()
-            )));
-        }
-        let file = File::create(&path).map_err(failed)?;
-        let count =
-            table(&graph, file).map_err(|e| Fail::failed(format!("{}: {e}", path.display())))?;
+        let path = folder.path().join(file_of(name));
+        let failed = |e: &dyn std::fmt::Display| Fail::failed(format!("{name}.parquet: {e}"));
+        let file = File::create(&path).map_err(|e| failed(&e))?;
+        let count = table(&graph, file).map_err(|e| failed(&e))?;
+        File::open(&path).and_then(|file| file.sync_all()).map_err(|e| failed(&e))?;
         rows.insert(name.to_owned(), json!(count));
         drawn.inc(1);
     }
+    folder.finish()?;
     drawn.finish_and_clear();
     let text = format!("four tables written to {}; docs/export.md has queries", dir.display());
     cx.say(&json!({"rows": rows, "dir": dir}), &text);

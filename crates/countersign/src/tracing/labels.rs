@@ -77,6 +77,8 @@ pub struct Read {
     pub labels: Vec<Label>,
     /// What was left out, by reason.
     pub left_out: BTreeMap<String, u64>,
+    /// SHA-256 of the file as it was read, in hex.
+    sha256: String,
 }
 
 impl Read {
@@ -121,15 +123,21 @@ enum Form {
 /// A file of labels with more bytes is refused.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Reads a file whose form is told by its name, or a folder of TagPacks.
+/// Reads a file whose form is told by its name, else by its first byte, or a folder of TagPacks.
 fn read_any(path: &Path) -> Result<Vec<(PathBuf, Read)>, Fail> {
+    if path.is_dir() {
+        return read(path, Form::TagPack);
+    }
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     let form = match extension.as_deref() {
         Some("yaml" | "yml") => Form::TagPack,
         Some("csv") => Form::Csv,
         Some("json" | "jsonl") => Form::Json,
-        _ if path.is_dir() => Form::TagPack,
-        _ => Form::Ofac,
+        // What `labels import` wrote may have any name.
+        _ => match bytes_of(path)?.iter().find(|b| !b.is_ascii_whitespace()) {
+            Some(b'{' | b'[') => Form::Json,
+            _ => Form::Ofac,
+        },
     };
     read(path, form)
 }
@@ -141,9 +149,10 @@ fn read(path: &Path, form: Form) -> Result<Vec<(PathBuf, Read)>, Fail> {
         if files.is_empty() {
             return Err(Fail::malformed(path.display(), "", "the folder has no file of that form"));
         }
-        return files.into_iter().map(|f| read_file(&f, form).map(|read| (f, read))).collect();
+        return files.into_iter().map(|f| read_file(&f, form, path).map(|r| (f, r))).collect();
     }
-    Ok(vec![(path.to_owned(), read_file(path, form)?)])
+    let folder = path.parent().unwrap_or(path);
+    Ok(vec![(path.to_owned(), read_file(path, form, folder)?)])
 }
 
 fn collect(dir: &Path, form: Form, files: &mut Vec<PathBuf>, depth: u32) -> Done {
@@ -176,7 +185,7 @@ fn collect(dir: &Path, form: Form, files: &mut Vec<PathBuf>, depth: u32) -> Done
     Ok(())
 }
 
-fn read_file(path: &Path, form: Form) -> Result<Read, Fail> {
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Fail> {
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => Fail::malformed(path.display(), "", "no such file"),
         _ => Fail::failed(format!("{}: {e}", path.display())),
@@ -184,31 +193,29 @@ fn read_file(path: &Path, form: Form) -> Result<Read, Fail> {
     if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
         return Err(Fail::malformed(path.display(), "", "more than a gigabyte"));
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
+    std::fs::read(path).map_err(failed)
+}
+
+/// Reads a file; what it includes must lie in `folder`.
+fn read_file(path: &Path, form: Form, folder: &Path) -> Result<Read, Fail> {
+    let bytes = bytes_of(path)?;
     let sha256 = sha256::Hash::hash(&bytes).to_string();
     let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    match form {
-        Form::Ofac => {
-            let read = ofac(&bytes, &file, &sha256);
-            if read.labels.is_empty() && !bytes.is_empty() {
-                return Err(Fail::malformed(
-                    path.display(),
-                    "",
-                    "no line of it is an address of Bitcoin",
-                ));
-            }
-            Ok(read)
-        }
-        Form::TagPack => tagpack::read(&bytes, path, &file, &sha256),
+    let read = match form {
+        Form::Ofac => ofac(&bytes, path, &file, &sha256),
+        Form::TagPack => tagpack::read(&bytes, path, folder, &file, &sha256),
         Form::Csv => csv(&bytes, path, &file, &sha256),
         Form::Json => json(&bytes, path, &file, &sha256),
-    }
+    };
+    Ok(Read { sha256, ..read? })
 }
 
 /// One address a line, as the published extracts of the list have it. The date is in the file's name.
-fn ofac(bytes: &[u8], file: &str, sha256: &str) -> Read {
+fn ofac(bytes: &[u8], path: &Path, file: &str, sha256: &str) -> Result<Read, Fail> {
     let mut read = Read::default();
-    let text = String::from_utf8_lossy(bytes);
+    let malformed = |why: &str| Fail::malformed(path.display(), "", why);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| malformed("no form of labels that is known: it is not text"))?;
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
         read.take(Label {
             address: line.to_owned(),
@@ -221,7 +228,14 @@ fn ofac(bytes: &[u8], file: &str, sha256: &str) -> Read {
             abuse: "sanction".to_owned(),
         });
     }
-    read
+    // Who gives a wrong file must not believe that addresses were looked up in it.
+    let others: u64 = read.left_out.values().sum();
+    if others >= read.labels.len() as u64 && !text.trim().is_empty() {
+        return Err(malformed(
+            "taken for a list of addresses, one a line, but most lines are none of Bitcoin",
+        ));
+    }
+    Ok(read)
 }
 
 /// The first `2024-09` or `2024-09-30` in a file's name.
@@ -284,9 +298,9 @@ pub fn load(
     for path in files {
         for (file, read) in read_any(path)? {
             say_left_out(&file, &read);
-            let sha256 = std::fs::read(&file).map(|b| sha256::Hash::hash(&b).to_string());
             let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
-            versions.push(json!({"file": name, "sha256": sha256.unwrap_or_default(), "labels": read.labels.len()}));
+            versions
+                .push(json!({"file": name, "sha256": read.sha256, "labels": read.labels.len()}));
             for label in read.labels {
                 // Addresses of other networks, and such as the graph never saw, don't matter to it.
                 let script = name::script_of_address(graph, &label.address).ok();

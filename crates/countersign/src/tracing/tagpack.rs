@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use trace::labels::{Kind, Label};
 
 use super::labels::Read;
@@ -29,34 +28,75 @@ struct Fields {
     created: Option<String>,
 }
 
+impl Fields {
+    /// What this one lacks is the other's.
+    fn or(self, other: &Self) -> Self {
+        let or = |mine: Option<String>, others: &Option<String>| mine.or_else(|| others.clone());
+        Self {
+            address: or(self.address, &other.address),
+            identifier: or(self.identifier, &other.identifier),
+            label: or(self.label, &other.label),
+            source: or(self.source, &other.source),
+            currency: or(self.currency, &other.currency),
+            asset: or(self.asset, &other.asset),
+            network: or(self.network, &other.network),
+            confidence: or(self.confidence, &other.confidence),
+            category: or(self.category, &other.category),
+            abuse: or(self.abuse, &other.abuse),
+            concepts: self.concepts.or_else(|| other.concepts.clone()),
+            lastmod: or(self.lastmod, &other.lastmod),
+            created: or(self.created, &other.created),
+        }
+    }
+}
+
+/// A header for several packs: written out, or the name of a file beside the pack or in a folder above it (`!include`).
 #[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Header {
+    File(String),
+    Fields(Box<Fields>),
+}
+
+/// A pack. Its own fields stand beside `tags` (no `flatten`: it would read a large pack into memory twice).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Pack {
     title: Option<String>,
-    #[serde(default)]
     label: Option<String>,
-    #[serde(default)]
     source: Option<String>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     asset: Option<String>,
-    #[serde(default)]
     network: Option<String>,
-    #[serde(default)]
     confidence: Option<String>,
-    #[serde(default)]
     category: Option<String>,
-    #[serde(default)]
     abuse: Option<String>,
-    #[serde(default)]
     concepts: Option<Vec<String>>,
-    #[serde(default)]
     lastmod: Option<String>,
-    #[serde(default)]
     created: Option<String>,
-    #[serde(default)]
-    header: Option<IgnoredAny>,
+    header: Option<Header>,
     tags: Option<Vec<Fields>>,
+}
+
+impl Pack {
+    /// What its tags inherit.
+    fn fields(&mut self) -> Fields {
+        Fields {
+            address: None,
+            identifier: None,
+            label: self.label.take(),
+            source: self.source.take(),
+            currency: self.currency.take(),
+            asset: self.asset.take(),
+            network: self.network.take(),
+            confidence: self.confidence.take(),
+            category: self.category.take(),
+            abuse: self.abuse.take(),
+            concepts: self.concepts.take(),
+            lastmod: self.lastmod.take(),
+            created: self.created.take(),
+        }
+    }
 }
 
 /// Bounds for packs of a hundred megabytes; depth and aliases are small, as packs have none of either.
@@ -74,48 +114,90 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-/// Reads a pack.
-pub fn read(bytes: &[u8], path: &Path, file: &str, sha256: &str) -> Result<Read, Fail> {
-    let parsed: Result<Pack, _> = serde_saphyr::from_slice_with_options(bytes, options());
-    let pack = parsed.map_err(|e| {
-        let at = e.location().map(|l| format!("line {}", l.line())).unwrap_or_default();
-        Fail::malformed(path.display(), at, first_line(&e.to_string()))
-    })?;
-    let mut read = Read::default();
-    if pack.header.is_some() {
-        read.leave_out("header kept elsewhere (its fields are not inherited)");
+/// Reads a pack, and the header that it includes, which lies in `folder` or below.
+pub fn read(
+    bytes: &[u8],
+    path: &Path,
+    folder: &Path,
+    file: &str,
+    sha256: &str,
+) -> Result<Read, Fail> {
+    let mut pack: Pack = parse(bytes, path)?;
+    let mut inherited = pack.fields();
+    match pack.header.take() {
+        Some(Header::Fields(fields)) => inherited = inherited.or(&fields),
+        Some(Header::File(name)) => inherited = inherited.or(&header(&name, path, folder)?),
+        None => {}
     }
-    let tags = pack.tags.as_deref().unwrap_or_default().to_vec();
-    for tag in tags {
-        tag_into(&pack, tag, file, sha256, &mut read);
+    let title = pack.title.unwrap_or_default();
+    let mut read = Read::default();
+    for tag in pack.tags.unwrap_or_default() {
+        tag_into(&title, &inherited, tag, file, sha256, &mut read);
     }
     Ok(read)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8], path: &Path) -> Result<T, Fail> {
+    serde_saphyr::from_slice_with_options(bytes, options()).map_err(|e| {
+        let at = e.location().map(|l| format!("line {}", l.line())).unwrap_or_default();
+        Fail::malformed(path.display(), at, first_line(&e.to_string()))
+    })
+}
+
+/// A header with more bytes is none.
+const HEADER_BYTES_MAX: u64 = 1 << 20;
+
+/// The fields of an included header. A pack whose header is missing is refused: its tags would be without a source.
+fn header(name: &str, pack: &Path, folder: &Path) -> Result<Fields, Fail> {
+    let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
+    let places = pack.ancestors().skip(1).take_while(|dir| dir.starts_with(folder));
+    let is_header = |at: &std::path::PathBuf| {
+        std::fs::symlink_metadata(at).is_ok_and(|m| m.is_file() && m.len() <= HEADER_BYTES_MAX)
+    };
+    let found = places.filter(|_| plain).map(|dir| dir.join(name)).find(is_header);
+    let Some(found) = found else {
+        let why = format!("its header `{name}` is neither beside it nor in a folder above it");
+        return Err(Fail::malformed(pack.display(), "header", why));
+    };
+    let bytes =
+        std::fs::read(&found).map_err(|e| Fail::failed(format!("{}: {e}", found.display())))?;
+    parse(&bytes, &found)
 }
 
 fn first_line(text: &str) -> String {
     text.lines().find(|l| !l.trim().is_empty()).unwrap_or(text).to_owned()
 }
 
-fn tag_into(pack: &Pack, tag: Fields, file: &str, sha256: &str, read: &mut Read) {
-    let own = |mine: Option<String>, header: &Option<String>| mine.or_else(|| header.clone());
-    let Some(address) = tag.address.or(tag.identifier) else {
+fn tag_into(
+    title: &str,
+    inherited: &Fields,
+    mut tag: Fields,
+    file: &str,
+    sha256: &str,
+    read: &mut Read,
+) {
+    let Some(address) = tag.address.take().or(tag.identifier.take()) else {
         return read.leave_out("without an address");
     };
-    let currency = own(tag.currency.or(tag.asset), &pack.currency.clone().or(pack.asset.clone()));
-    let network = own(tag.network, &pack.network).or_else(|| currency.clone());
+    // Two names for one thing: a tag's own one stands before the header's other one.
+    tag.currency = tag.currency.or(tag.asset.take());
+    tag.lastmod = tag.lastmod.or(tag.created.take());
+    let tag = tag.or(inherited);
+    let currency = tag.currency.or(tag.asset);
+    let network = tag.network.or_else(|| currency.clone());
     if !is_bitcoin(network.as_deref(), currency.as_deref(), &address) {
         return read.leave_out("of other chains");
     }
-    let label = own(tag.label, &pack.label).unwrap_or_default();
-    let source = own(tag.source, &pack.source).unwrap_or_default();
-    let abuse = own(tag.abuse, &pack.abuse).unwrap_or_default();
-    let category = own(tag.category, &pack.category);
-    let concepts = tag.concepts.or_else(|| pack.concepts.clone()).unwrap_or_default();
-    let words: Vec<String> =
-        category.into_iter().chain(concepts).map(|word| normal(&word)).collect();
-    let text = format!("{label} {} {source}", pack.title.clone().unwrap_or_default());
-    let confidence = own(tag.confidence, &pack.confidence);
-    let date = own(tag.lastmod.or(tag.created), &pack.lastmod.clone().or(pack.created.clone()));
+    let (label, source) = (tag.label.unwrap_or_default(), tag.source.unwrap_or_default());
+    let abuse = tag.abuse.unwrap_or_default();
+    let words: Vec<String> = tag
+        .category
+        .into_iter()
+        .chain(tag.concepts.unwrap_or_default())
+        .map(|word| normal(&word))
+        .collect();
+    let text = format!("{label} {title} {source}");
+    let date = tag.lastmod.or(tag.created);
     for kind in kinds(&words, &normal(&abuse), &text) {
         read.take(Label {
             address: address.clone(),
@@ -123,7 +205,7 @@ fn tag_into(pack: &Pack, tag: Fields, file: &str, sha256: &str, read: &mut Read)
             kind,
             source: if source.is_empty() { file.to_owned() } else { source.clone() },
             source_sha256: sha256.to_owned(),
-            confidence: confidence_of(confidence.as_deref()),
+            confidence: confidence_of(tag.confidence.as_deref()),
             date: date.clone().unwrap_or_default(),
             abuse: abuse.clone(),
         });

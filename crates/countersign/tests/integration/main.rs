@@ -13,6 +13,7 @@ mod command;
 mod drill;
 mod governance;
 mod offline;
+mod scenes;
 mod taint;
 mod tracing;
 mod walkthrough;

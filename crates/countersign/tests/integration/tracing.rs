@@ -286,6 +286,65 @@ fn labels_keep_their_sources_and_what_is_left_out_is_counted() {
 }
 
 #[test]
+fn a_pack_inherits_from_its_own_fields_and_from_headers() {
+    const ADDRESS: &str = "1BoatSLRHtKNngkdXEeobR76b53LETtpyT";
+    let desk = Desk::new();
+    let put = |name: &str, text: &str| {
+        let path = desk.dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let tags = format!("tags:\n- address: {ADDRESS}\n  label: own\n");
+    put(
+        "packs/header.yaml",
+        "currency: BTC\ncategory: exchange\nconfidence: service_api\nlabel: header\n",
+    );
+    put(
+        "packs/a/included.yaml",
+        &format!("title: x\nheader: !include header.yaml\nsource: s\n{tags}"),
+    );
+    let inline = "title: y\nheader:\n  currency: BTC\n  category: mixing_service\n";
+    put("packs/a/inline.yaml", &format!("{inline}confidence: ownership\n{tags}"));
+    let read = desk.ok("labels import tagpack packs --out packs.jsonl");
+    assert_eq!((&read["labels"], &read["left_out"]), (&2.into(), &serde_json::json!({})));
+    let text = std::fs::read_to_string(desk.dir.join("packs.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let told = |n: usize| {
+        let row = &rows[n];
+        serde_json::json!([row["label"], row["kind"], row["source"], row["confidence"]])
+    };
+    assert_eq!(told(0), serde_json::json!(["own", "exchange", "s", 0.7]));
+    assert_eq!(told(1), serde_json::json!(["own", "mixer", "inline.yaml", 1.0]));
+    // A header outside the folder, or none at all: the pack is refused, not read without it.
+    put("above.yaml", "currency: BTC\n");
+    for name in ["above.yaml", "../above.yaml", "missing.yaml"] {
+        put("packs/a/included.yaml", &format!("header: !include {name}\n{tags}"));
+        assert_eq!(desk.run("labels import tagpack packs --out x.jsonl").0, 2, "{name}");
+    }
+}
+
+#[test]
+fn a_label_files_form_is_told_by_what_it_holds() {
+    let desk = Desk::new();
+    chain(&desk, 20, 200, 6);
+    let csv = truth(&desk, "labels.csv");
+    let address = csv.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    desk.ok("labels import csv c/truth/labels.csv --out imported");
+    std::fs::write(desk.dir.join("list"), format!("{address}\n# a comment\n")).unwrap();
+    for (file, kind) in [("imported", "market"), ("list", "sanctioned")] {
+        let risk = desk.ok(&format!("risk {address} --graph g --labels {file}"));
+        assert_eq!(risk["risks"][0]["reasons"][0]["kind"], kind, "{file}");
+    }
+    // What is no list of labels is refused, whatever it is.
+    std::fs::write(desk.dir.join("mail.eml"), format!("Dear Sir\nplease pay\n{address}\n"))
+        .unwrap();
+    std::fs::write(desk.dir.join("picture"), [0x89, b'P', 0xff, 0]).unwrap();
+    for file in ["mail.eml", "picture"] {
+        assert_eq!(desk.run(&format!("risk {address} --graph g --labels {file}")).0, 2, "{file}");
+    }
+}
+
+#[test]
 fn a_case_tells_when_a_file_of_it_was_changed() {
     let desk = Desk::new();
     chain(&desk, 120, 6_000, 4);
@@ -314,6 +373,30 @@ fn a_case_tells_when_a_file_of_it_was_changed() {
         assert_eq!((code, json["findings"].as_array().unwrap().len()), (3, 1), "{name}");
         std::fs::write(&path, good).unwrap();
     }
+    // A line taken out of the list, a file put beside it, a link in a file's place.
+    let sums = std::fs::read_to_string(desk.dir.join("k/SHA256SUMS")).unwrap();
+    let fewer: String =
+        sums.lines().filter(|l| !l.ends_with("-lifo.txt")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(desk.dir.join("k/SHA256SUMS"), fewer).unwrap();
+    assert_eq!(desk.run("case verify k").1["findings"].as_array().unwrap().len(), 2);
+    std::fs::write(desk.dir.join("k/SHA256SUMS"), &sums).unwrap();
+    std::fs::write(desk.dir.join("k/more.txt"), "x").unwrap();
+    assert_eq!(desk.run("case verify k").0, 3);
+    std::fs::remove_file(desk.dir.join("k/more.txt")).unwrap();
+    std::fs::rename(desk.dir.join("k/trace.json"), desk.dir.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", desk.dir.join("k/trace.json")).unwrap();
+    assert_eq!(desk.run("case verify k").0, 3);
+    std::fs::remove_file(desk.dir.join("k/trace.json")).unwrap();
+    std::fs::rename(desk.dir.join("elsewhere"), desk.dir.join("k/trace.json")).unwrap();
+    assert_eq!(desk.ok("case verify k")["verified"], true);
+    // Made anew with one method, nothing of the others stays but the analyst's notes.
+    desk.ok(&format!("trace forward {txid} --graph g --case k --force"));
+    assert!(!desk.dir.join("k/picture-fifo.svg").exists());
+    assert_eq!(std::fs::read_to_string(desk.dir.join("k/notes.md")).unwrap(), "the analyst writes");
+    assert_eq!(desk.ok("case verify k")["verified"], true);
+    std::fs::write(desk.dir.join("k/photo.png"), "somebody's").unwrap();
+    assert_eq!(desk.run(&format!("trace forward {txid} --graph g --case k --force")).0, 1);
+    std::fs::remove_file(desk.dir.join("k/photo.png")).unwrap();
     std::fs::remove_file(desk.dir.join("k/evidence.jsonl")).unwrap();
     assert_eq!(desk.run("case verify k").0, 3);
     assert_eq!(
