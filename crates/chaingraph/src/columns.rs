@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bits::{LINE_BITS, SAMPLE};
 use crate::manifest::Counts;
+use crate::map::GrowingMap;
 
 /// Checksums are over pieces of this many bytes, so that damage has a place.
 pub const CHUNK: u64 = 16 << 20;
@@ -182,6 +183,18 @@ impl Column {
     #[must_use]
     pub fn path(self, dir: &Path) -> PathBuf {
         dir.join(self.name())
+    }
+
+    /// Opens it to append rows, cut to these counts.
+    pub(crate) fn append_at(self, dir: &Path, counts: &Counts) -> io::Result<Appender> {
+        Appender::open(&self.path(dir), self.len_at(counts))
+    }
+
+    /// Opens it to append and change rows, cut to these counts.
+    pub(crate) fn grow_at(self, dir: &Path, counts: &Counts) -> io::Result<GrowingMap> {
+        let file = open_rw(&self.path(dir))?;
+        file.set_len(self.len_at(counts))?;
+        GrowingMap::open(file, self.len_at(counts))
     }
 }
 

@@ -93,17 +93,17 @@ impl Fail {
                 }
                 _ => json!({"error": {"code": code, "detail": detail}}),
             };
-            println!("{error}");
+            crate::show::out(&error.to_string());
             return;
         }
         let clean = crate::show::clean;
         let (file, at, detail) = (clean(file), clean(at), clean(detail));
-        match self {
-            Self::Malformed { .. } if at.is_empty() => eprintln!("countersign: {file}: {detail}"),
-            Self::Malformed { .. } => eprintln!("countersign: {file}: {at}: {detail}"),
-            Self::Refused(..) => eprintln!("countersign: refused: {code}: {detail}"),
-            _ => eprintln!("countersign: {detail}"),
-        }
+        crate::show::tell(&match self {
+            Self::Malformed { .. } if at.is_empty() => format!("countersign: {file}: {detail}"),
+            Self::Malformed { .. } => format!("countersign: {file}: {at}: {detail}"),
+            Self::Refused(..) => format!("countersign: refused: {code}: {detail}"),
+            _ => format!("countersign: {detail}"),
+        });
     }
 }
 

@@ -156,7 +156,9 @@ pub fn confirm(words: &str, yes: bool) -> Result<(), Fail> {
         return Ok(());
     }
     let last = words.split(' ').next_back().unwrap_or_default();
-    eprint!("compare the twelve words with the others by voice, then type the last one to sign: ");
+    crate::show::tell(
+        "compare the twelve words with the others by voice, then type the last one to sign:",
+    );
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(Fail::failed)?;
     if answer.trim() == last {

@@ -1,5 +1,11 @@
 //! `countersign`: coins move only when the people who approved saw exactly the bytes that get signed.
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when nobody reads: `show::out`, `tell`"
+)]
+
 mod cli;
 mod cmd;
 mod drill;

@@ -152,6 +152,12 @@ pub fn limits(violation: &Violation) -> Option<(String, String)> {
     Some((show(limit), show(actual)))
 }
 
+/// How many there are of a thing: *1 payment*, *2 payments*.
+pub fn counted(n: usize, thing: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{n} {thing}{ending}")
+}
+
 /// Text from outside on one line, without anything that moves a terminal's cursor or hides text.
 pub fn clean(text: &str) -> String {
     let hides = |c: char| {
@@ -168,7 +174,31 @@ pub fn clean_lines(text: &str) -> String {
 
 /// Tells a person something beside the result: on stderr, cleaned.
 pub fn tell(text: &str) {
-    eprintln!("{}", clean_lines(text));
+    use std::io::Write as _;
+    // Nobody reads it: nothing better can be done.
+    let _ = writeln!(std::io::stderr().lock(), "{}", clean_lines(text));
+}
+
+/// Prints a result and a new line. Whoever closed the pipe has read enough; any other failure ends the program, as a
+/// result that did not arrive is none.
+pub fn out(text: &str) {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    let result = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    if let Err(error) = result
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tell(&format!("countersign: stdout: {error}"));
+        std::process::exit(1);
+    }
+}
+
+/// What became of a line of a long result: a closed pipe ends the program, as nobody reads the rest.
+pub fn written(result: std::io::Result<()>) -> crate::fail::Done {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(|e| crate::fail::Fail::failed(format!("stdout: {e}"))),
+    }
 }
 
 /// What a judgement is about, as JSON.

@@ -1,11 +1,12 @@
-//! Ways from one thing to another, the best first, each with its weakest step. A step is a transaction; its strength
-//! is the share of the value that goes the way's way, and what a mix leaves of certainty.
+//! Ways from one thing to another, the best first, each with its weakest step. A step is a transaction. Two things make
+//! it weak: only a share of the value goes on to the output, and only a share of what goes in came the way's way. After
+//! a mix the first share is one over the equal outputs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chaingraph::{Graph, OutputNum, TxNum};
 
-use crate::taint::Mixes;
+use crate::taint::{Alike, Mixes};
 
 /// A step of a way: an output, and how it is left.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -14,7 +15,9 @@ pub struct Step {
     pub output: OutputNum,
     /// The transaction that made it.
     pub tx: TxNum,
-    /// The share of the transaction's value that this output is; of a mix, one over its equal outputs.
+    /// The share of the transaction's value that this output is (of a mix, one over its equal outputs), times the share
+    /// of its inputs' origin that is left: by the haircut rule, how much less of this output comes from the source than
+    /// of the output before it.
     pub strength: f64,
     /// It is a mix.
     pub mixed: bool,
@@ -42,32 +45,40 @@ const WAYS_MAX: usize = 10;
 /// Outputs that are looked at: as many as a trace in a second.
 const OUTPUTS_MAX: usize = 2_000_000;
 
-/// The strongest ways from any of `from` to any of `to`. Each output keeps its strongest ways, so they differ in their
-/// end or in the way there. Returns whether everything was looked at.
+/// The strongest ways from any of `from` to any of `to`, each ending where it first arrives. Each output keeps its
+/// strongest ways, so they differ in their end or in the way there. `progress` is told transactions passed and in all.
+/// Returns whether everything was looked at.
 #[must_use]
-pub fn ways(graph: &Graph, from: &[OutputNum], to: &[OutputNum]) -> (Vec<Way>, bool) {
-    let ends: std::collections::HashSet<OutputNum> = to.iter().copied().collect();
+pub fn ways(
+    graph: &Graph,
+    from: &[OutputNum],
+    to: &[OutputNum],
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Vec<Way>, bool) {
+    let ends: HashSet<OutputNum> = to.iter().copied().collect();
     let Some(last) = to.iter().max().and_then(|o| graph.tx_of(*o)) else {
         return (Vec::new(), true);
     };
-    let mut search =
-        Search { graph, best: HashMap::new(), pending: std::collections::BTreeSet::new() };
+    let mut search = Search { graph, ends, best: HashMap::new(), pending: BTreeSet::new() };
     for output in from {
         let Some(tx) = graph.tx_of(*output) else { continue };
         let step = Step { output: *output, tx, strength: 1.0, mixed: false };
-        search.arrive(step, None, 1.0);
+        search.arrive(step, None, 1.0, 1.0);
+        search.pending.extend(graph.spender(*output));
     }
+    let first = search.pending.first().map_or(0, |tx| tx.0);
     let mut mixes = Mixes::new(graph);
     while let Some(tx) = search.pending.pop_first() {
         if tx > last {
             break;
         }
         if search.best.len() > OUTPUTS_MAX {
-            return (search.read(&ends), false);
+            return (search.read(), false);
         }
+        progress(u64::from(tx.0 - first), u64::from(last.0.saturating_sub(first)));
         search.pass(tx, &mut mixes);
     }
-    (search.read(&ends), true)
+    (search.read(), true)
 }
 
 /// How an output was reached: by which step, from which rank of which output, how strongly.
@@ -78,59 +89,85 @@ struct Reached {
     strength: f64,
 }
 
+/// An output that was reached: the share of it that comes from the source, and the ways to it.
+struct Place {
+    origin: f64,
+    ways: Vec<Reached>,
+}
+
 struct Search<'a> {
     graph: &'a Graph,
-    best: HashMap<OutputNum, Vec<Reached>>,
-    pending: std::collections::BTreeSet<TxNum>,
+    ends: HashSet<OutputNum>,
+    best: HashMap<OutputNum, Place>,
+    pending: BTreeSet<TxNum>,
 }
 
 /// Ways kept for each output.
 const KEPT: usize = 4;
 
 impl Search<'_> {
-    fn arrive(&mut self, step: Step, before: Option<(OutputNum, usize)>, strength: f64) {
-        let list = self.best.entry(step.output).or_default();
-        list.push(Reached { step, before, strength });
-        if let Some(by) = self.graph.spender(step.output) {
-            self.pending.insert(by);
-        }
+    fn arrive(
+        &mut self,
+        step: Step,
+        before: Option<(OutputNum, usize)>,
+        strength: f64,
+        origin: f64,
+    ) {
+        let place = self.best.entry(step.output).or_insert(Place { origin, ways: Vec::new() });
+        place.ways.push(Reached { step, before, strength });
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "shares")]
     fn pass(&mut self, tx: TxNum, mixes: &mut Mixes<'_>) {
-        let mut arriving: Vec<(OutputNum, usize, f64)> = Vec::new();
+        let mut arriving: Vec<(OutputNum, usize, f64, f64)> = Vec::new();
+        let (mut sum, mut ours) = (0.0, 0.0);
         for prevout in self.graph.prevouts(tx) {
+            let value = self.graph.prevout_value(prevout).unwrap_or(0) as f64;
+            sum += value;
             let chaingraph::Prevout::Held(output) = prevout else { continue };
-            for (rank, reached) in self.best.get(&output).into_iter().flatten().enumerate() {
-                arriving.push((output, rank, reached.strength));
+            let Some(place) = self.best.get(&output).filter(|_| !self.ends.contains(&output))
+            else {
+                continue;
+            };
+            ours += value * place.origin;
+            for (rank, reached) in place.ways.iter().enumerate() {
+                arriving.push((output, rank, reached.strength, place.origin));
             }
         }
+        if sum <= 0.0 {
+            return;
+        }
+        let origin = ours / sum;
         arriving.sort_by(|a, b| b.2.total_cmp(&a.2));
         arriving.truncate(KEPT);
         let mixed = mixes.of(tx).is_some();
         let outputs: Vec<OutputNum> = self.graph.outputs_of(tx).collect();
+        let alike = mixed.then(|| Alike::of(outputs.iter().map(|o| self.graph.value(*o))));
         let total: u64 = outputs.iter().map(|o| self.graph.value(*o)).sum();
         for output in &outputs {
             let value = self.graph.value(*output);
             if value == 0 || self.graph.script(*output).is_none() {
                 continue;
             }
-            #[expect(clippy::cast_precision_loss, reason = "a share")]
-            let strength = if mixed {
-                1.0 / outputs.iter().filter(|o| self.graph.value(**o) == value).count() as f64
-            } else {
-                value as f64 / total as f64
-            };
-            let step = Step { output: *output, tx, strength, mixed };
-            for (from, rank, before) in &arriving {
-                self.arrive(step, Some((*from, *rank)), before * strength);
+            // Out of a mix, an output of a value of its own is nobody's more than the others are.
+            let share = value as f64 / total as f64;
+            let share =
+                alike.as_ref().map(|a| a.one_of(value)).filter(|s| *s < 1.0).unwrap_or(share);
+            for (from, rank, before, purer) in &arriving {
+                let strength = share * (origin / purer).min(1.0);
+                let step = Step { output: *output, tx, strength, mixed };
+                self.arrive(step, Some((*from, *rank)), before * strength, origin);
             }
+            let goes_on = !arriving.is_empty() && !self.ends.contains(output);
+            self.pending.extend(self.graph.spender(*output).filter(|_| goes_on));
         }
     }
 
-    fn read(&self, ends: &std::collections::HashSet<OutputNum>) -> Vec<Way> {
+    fn read(&self) -> Vec<Way> {
         let mut found: Vec<Way> = Vec::new();
-        for end in ends {
-            for (rank, reached) in self.best.get(end).into_iter().flatten().enumerate() {
+        for end in &self.ends {
+            let ways = self.best.get(end).map_or(&[][..], |place| &place.ways);
+            for (rank, reached) in ways.iter().enumerate() {
                 if reached.before.is_none() {
                     continue; // the source itself
                 }
@@ -138,7 +175,11 @@ impl Search<'_> {
             }
         }
         found.sort_by(|a, b| {
-            b.strength.total_cmp(&a.strength).then(a.steps.len().cmp(&b.steps.len()))
+            let end = |way: &Way| way.steps.last().map(|step| step.output);
+            b.strength
+                .total_cmp(&a.strength)
+                .then(a.steps.len().cmp(&b.steps.len()))
+                .then(end(a).cmp(&end(b)))
         });
         found.truncate(WAYS_MAX);
         found
@@ -148,7 +189,10 @@ impl Search<'_> {
         let mut steps = Vec::new();
         let mut at = Some((end, rank));
         while let Some((output, rank)) = at {
-            let Some(reached) = self.best.get(&output).and_then(|l| l.get(rank)) else { break };
+            let Some(reached) = self.best.get(&output).and_then(|place| place.ways.get(rank))
+            else {
+                break;
+            };
             steps.push(reached.step);
             at = reached.before;
         }

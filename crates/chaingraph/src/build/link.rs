@@ -86,12 +86,8 @@ pub struct Linker {
 impl Linker {
     /// Opens the columns at `counts`, to which they are cut.
     pub fn open(dir: &Path, counts: Counts, coins: Coins, complete: bool) -> io::Result<Self> {
-        let appender = |column: Column| Appender::open(&column.path(dir), column.len_at(&counts));
-        let growing = |column: Column| {
-            let file = open_rw(&column.path(dir))?;
-            file.set_len(column.len_at(&counts))?;
-            GrowingMap::open(file, column.len_at(&counts))
-        };
+        let appender = |column: Column| column.append_at(dir, &counts);
+        let growing = |column: Column| column.grow_at(dir, &counts);
         let runs = |column: Column, bits: u64| resume_runs(&column.path(dir), bits, counts.txs);
         Ok(Self {
             coins,

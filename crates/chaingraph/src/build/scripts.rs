@@ -6,7 +6,7 @@ use std::path::Path;
 use hashbrown::HashTable;
 
 use super::Work;
-use crate::columns::{Appender, Column, SCRIPTS_AN_OFFSET, open_rw, u40};
+use crate::columns::{Appender, Column, SCRIPTS_AN_OFFSET, u40};
 use crate::graph::read_script;
 use crate::header::Header;
 use crate::manifest::Counts;
@@ -14,6 +14,9 @@ use crate::map::GrowingMap;
 use crate::num::ScriptNum;
 use crate::row::{BlockRow, External, NONE};
 use crate::script::{HashKey, Packed, write_data};
+
+/// Clusters are made with 31-bit numbers. The main network had 1.4 billion scripts in 2026.
+const SCRIPTS_MAX: u32 = 1 << 31;
 
 /// The stage after linking; it owns the columns of scripts, data and blocks.
 pub struct Scripter {
@@ -34,12 +37,8 @@ pub struct Scripter {
 impl Scripter {
     /// Opens the columns at `counts`, to which they are cut, with room for `expected` scripts.
     pub fn open(dir: &Path, counts: Counts, key: HashKey, expected: usize) -> io::Result<Self> {
-        let appender = |column: Column| Appender::open(&column.path(dir), column.len_at(&counts));
-        let growing = |column: Column| {
-            let file = open_rw(&column.path(dir))?;
-            file.set_len(column.len_at(&counts))?;
-            GrowingMap::open(file, column.len_at(&counts))
-        };
+        let appender = |column: Column| column.append_at(dir, &counts);
+        let growing = |column: Column| column.grow_at(dir, &counts);
         let mut scripter = Self {
             table: HashTable::with_capacity(expected),
             key,
@@ -163,8 +162,8 @@ impl Scripter {
         }
         let number = u32::try_from(self.counts.scripts)
             .ok()
-            .filter(|n| *n < NONE)
-            .ok_or_else(|| io::Error::other("more scripts than the format can number"))?;
+            .filter(|n| *n < SCRIPTS_MAX)
+            .ok_or_else(|| io::Error::other("more scripts than clusters can be made of"))?;
         let rehash = |n: &u32| {
             read_script(bytes.bytes(), offsets.bytes(), *n).map_or(0, |packed| packed.hash(*key))
         };

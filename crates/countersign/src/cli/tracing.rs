@@ -122,6 +122,9 @@ pub struct TracePath {
     /// The graph's directory
     #[arg(long)]
     pub graph: PathBuf,
+    /// Label files, to name who is met on the way; put FROM and TO before it
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub labels: Vec<PathBuf>,
 }
 
 #[derive(Args)]

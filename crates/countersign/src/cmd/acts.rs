@@ -116,7 +116,7 @@ fn refresh(opened: &Opened, act: &SignedAct) -> bool {
         mirror.state(&[])
     });
     if let Err(error) = &updated {
-        eprintln!("the local copy of the log is behind: {error}");
+        show::tell(&format!("the local copy of the log is behind: {error}"));
     }
     let about = match &act.act.kind {
         ActKind::Veto { intent } | ActKind::Reject { intent } => Some(intent),

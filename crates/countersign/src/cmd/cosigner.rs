@@ -82,8 +82,8 @@ pub fn run(cx: Context, command: Cosigner) -> Done {
                     let text = withdrawal::digest::hex(&files::random::<32>()?);
                     std::fs::create_dir_all(&dir).map_err(Fail::failed)?;
                     files::write(&dir.join(PASSPHRASE_FILE), text.as_bytes(), cx.force, true)?;
-                    eprintln!(
-                        "no passphrase was given: a random one lies beside the key, for trials"
+                    crate::show::tell(
+                        "no passphrase was given: a random one lies beside the key, for trials",
                     );
                     Zeroizing::new(text.into_bytes())
                 }

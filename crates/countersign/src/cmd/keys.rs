@@ -14,7 +14,7 @@ pub fn holder(cx: Context, command: HolderKey) -> Done {
     let HolderKey::New { network, out } = command;
     let key = files::new_holder(&out, network, cx.force)?;
     let public = key.public();
-    eprintln!("{TRIAL}");
+    crate::show::tell(TRIAL);
     cx.say(&json!({"xpub": public, "file": out, "trial": true}), &public);
     Ok(())
 }
@@ -39,7 +39,7 @@ pub fn passkey(cx: Context, command: Passkey) -> Done {
         ));
     }
     let id = hex(&files::new_passkey(&out, cx.force)?.public().credential_id);
-    eprintln!("{TRIAL}");
+    crate::show::tell(TRIAL);
     cx.say(&json!({"credential_id": id, "file": out, "trial": true}), &id);
     Ok(())
 }

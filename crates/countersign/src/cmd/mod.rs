@@ -47,9 +47,9 @@ impl Context {
     /// One JSON document, or text for people.
     pub fn say(&self, json: &serde_json::Value, text: &str) {
         if self.json {
-            println!("{json}");
+            crate::show::out(&json.to_string());
         } else {
-            println!("{}", crate::show::clean_lines(text.trim_end()));
+            crate::show::out(&crate::show::clean_lines(text.trim_end()));
         }
     }
 }

@@ -144,9 +144,9 @@ fn new(cx: Context, args: &VaultNew) -> Done {
     let people = genesis.roster.persons.iter().filter(|p| !p.vendor).count() as u64;
     let needed: u64 = genesis.policy.governance.quorum.iter().map(|(_, n)| u64::from(*n)).sum();
     if people <= needed {
-        eprintln!(
+        crate::show::tell(&format!(
             "warning: {people} people for a governance quorum of {needed}: any one of them can stop the vault until he agrees to start it again"
-        );
+        ));
     }
     VaultDir::create(&args.dir, &SignedGenesis { genesis, signatures: Vec::new() })?;
     let text = format!(

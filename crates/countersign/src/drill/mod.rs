@@ -161,7 +161,7 @@ impl Outcome {
 /// Says a line of the story; programs get one document at the end instead.
 fn tell(cx: Context, text: &str) {
     if !cx.json {
-        println!("{text}");
+        show::out(text);
     }
 }
 
@@ -318,7 +318,7 @@ fn close(cx: Context, outcome: &Outcome) -> Done {
         ),
     );
     if cx.json {
-        println!("{}", outcome.json());
+        show::out(&outcome.json().to_string());
     }
     if outcome.ok() {
         return Ok(());

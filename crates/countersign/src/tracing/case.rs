@@ -62,9 +62,9 @@ pub fn write(cx: Context, dir: &Path, asked: &Value, ground: &Ground, reports: &
     };
     files::write(&folder.path().join(NOTES), &notes, Force(false), false)?;
     if left_out > 0 {
-        eprintln!(
+        crate::show::tell(&format!(
             "countersign: evidence.jsonl has the first {EVIDENCE_MAX} transactions; {left_out} more are named in claims.jsonl only"
-        );
+        ));
     }
     folder.finish()
 }
@@ -125,7 +125,8 @@ fn claims(ground: &Ground, reports: &[Report]) -> (String, String, usize) {
         }
         for h in &report.handovers {
             claim(
-                json!({"handed_over": h.bridge, "chain": h.chain, "address": h.address, "confidence": h.confidence}),
+                json!({"handed_over": h.bridge, "chain": h.chain, "address": h.address,
+                    "tainted_sat": found::tainted_of(found, h.output), "confidence": h.confidence}),
                 Some(h.tx),
             );
         }
@@ -168,7 +169,8 @@ pub fn verify(cx: Context, dir: &Path) -> Done {
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
-    let methods = about["methods"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let methods = about.get("methods").and_then(Value::as_array).into_iter().flatten();
+    let methods = methods.filter_map(Value::as_str);
     let wanted = ALWAYS.map(str::to_owned).into_iter().chain(methods.flat_map(of_method));
     let missing = wanted.filter(|name| !named.contains(name));
     findings.extend(missing.map(|name| format!("{SUMS}: it does not name {name}")));

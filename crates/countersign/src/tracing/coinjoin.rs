@@ -27,8 +27,7 @@ pub fn run(command: &CoinJoin) -> Done {
         (None, Some(file)) => of_file(file, args, &mut out),
         (None, None) => Ok(()),
     };
-    let flushed = out.flush().map_err(Fail::failed);
-    result.and(flushed)
+    result.and(crate::show::written(out.flush()))
 }
 
 fn say(txid: &str, found: &Finding, args: &Classify, out: &mut impl std::io::Write) -> Done {
@@ -50,7 +49,7 @@ fn say(txid: &str, found: &Finding, args: &Classify, out: &mut impl std::io::Wri
             members.insert("evidence".to_owned(), json!(found.evidence));
         }
     }
-    writeln!(out, "{line}").map_err(Fail::failed)
+    crate::show::written(writeln!(out, "{line}"))
 }
 
 fn of_graph(path: &Path, args: &Classify, out: &mut impl std::io::Write) -> Done {

@@ -14,7 +14,7 @@ use super::{name, picture};
 use crate::cli::TraceRun;
 use crate::cmd::Context;
 use crate::fail::Done;
-use crate::show::btc;
+use crate::show::{btc, counted};
 
 /// A trace by one method.
 pub struct Report {
@@ -160,7 +160,7 @@ fn cut(graph: &Graph, cut: &Cut) -> Value {
 }
 
 /// The taint of an output, wherever it stands.
-fn tainted_of(found: &Found, output: chaingraph::OutputNum) -> u64 {
+pub fn tainted_of(found: &Found, output: chaingraph::OutputNum) -> u64 {
     let arrivals = || found.resolved.iter().map(|m| &m.arrival).chain(&found.unspent);
     let edge = found.edges.binary_search_by_key(&output, |e| e.output).ok();
     let edge = edge.and_then(|at| found.edges.get(at)).map(|e| e.tainted_sat);
@@ -256,80 +256,54 @@ fn sat(n: u64) -> String {
 /// The most lines of one sort in the answer for people; all are in the JSON.
 const LINES_MAX: usize = 12;
 
-/// The answer for people.
+/// The answer for people: where it ended, which adds up, then what is known of parts of it.
 pub fn text(ground: &Ground, report: &Report) -> String {
-    let found = &report.found;
+    let (found, graph) = (&report.found, &ground.graph);
+    let forward = report.query.direction == Direction::Forward;
     let mut text = format!(
-        "{} by {}: {} from {} outputs, through {} transactions\n",
-        match report.query.direction {
-            Direction::Forward => "forward",
-            Direction::Backward => "backward",
-        },
+        "{} by {}: {} from {}, through {}\n",
+        if forward { "forward" } else { "backward" },
         report.query.method.word(),
         sat(found.stolen_sat),
-        report.query.sources.len(),
-        found.transactions
+        counted(report.query.sources.len(), "output"),
+        counted(usize::try_from(found.transactions).unwrap_or(usize::MAX), "transaction"),
     );
-    if !ground.graph.manifest().complete {
+    if !graph.manifest().complete {
         text.push_str("the graph has holes: unspent means not spent in what is held\n");
-    }
-    for (label, kind, amount, n, least) in by_service(found) {
-        text.push_str(&format!(
-            "  {:>22}  {label} ({kind}), {n} payments, confidence {least:.2} and up\n",
-            sat(amount)
-        ));
     }
     let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
     let line = |amount: u64, what: String| format!("  {:>22}  {what}\n", sat(amount));
-    for h in &report.handovers {
-        let chain = h.chain.as_deref().unwrap_or("another chain");
-        let to = h
-            .address
-            .as_deref()
-            .or(h.name.as_deref())
-            .unwrap_or("an address that is not on this chain");
-        let state = if h.refunded { ", given back" } else { "" };
-        let what = format!("by {} to {chain}, {to}{state} ({})", h.bridge, h.evidence.words());
-        text.push_str(&line(tainted_of(found, h.output), what));
-    }
-    for d in report.deposits.iter().take(LINES_MAX) {
-        let what = format!(
-            "through {}, a deposit address of {}",
-            name::show_script(&ground.graph, d.script),
-            d.label
-        );
-        text.push_str(&line(d.tainted_sat, what));
-    }
-    for chain in report.peels.iter().take(LINES_MAX) {
-        let peeled = sum(&mut chain.hops.iter().map(|h| ground.graph.value(h.peeled)));
-        let first =
-            chain.hops.first().map(|h| header::show(&ground.graph.txid(h.tx))).unwrap_or_default();
-        text.push_str(&line(
-            peeled,
-            format!("peeled off in {} steps from {first} on", chain.hops.len()),
-        ));
+    for (label, kind, amount, n, least) in by_service(found) {
+        let what =
+            format!("{label} ({kind}), {}, confidence {least:.2} and up", counted(n, "payment"));
+        text.push_str(&line(amount, what));
+        let behind = || {
+            let of = |m: &&Met| m.label.label == label && m.label.kind.word() == kind;
+            found.resolved.iter().filter(of).map(|m| &m.arrival).filter(|a| !a.via.is_empty())
+        };
+        let mixed = sum(&mut behind().map(|a| a.tainted_sat));
+        if mixed > 0 {
+            text.push_str(&format!("{:26}of these {} behind mixes\n", "", sat(mixed)));
+        }
     }
     let mut mixes: Vec<&Mixed> = found.mixed.iter().collect();
     mixes.sort_by_key(|m| std::cmp::Reverse(m.tainted_sat));
     for mix in mixes.iter().take(LINES_MAX) {
-        let what =
-            format!("mixed in {} ({})", header::show(&ground.graph.txid(mix.tx)), mix.class.word());
+        let what = format!("mixed in {} ({})", header::show(&graph.txid(mix.tx)), mix.class.word());
         text.push_str(&line(mix.tainted_sat, what));
     }
     if mixes.len() > LINES_MAX {
         let rest = sum(&mut mixes.iter().skip(LINES_MAX).map(|m| m.tainted_sat));
         text.push_str(&line(
             rest,
-            format!("mixed in {} more transactions", mixes.len() - LINES_MAX),
+            format!("mixed in {}", counted(mixes.len() - LINES_MAX, "more transaction")),
         ));
     }
-    let unspent = sum(&mut found.unspent.iter().map(|a| a.tainted_sat));
-    let mined = sum(&mut found.mined.iter().map(|a| a.tainted_sat));
-    if !found.unspent.is_empty() {
-        text.push_str(&line(unspent, format!("unspent in {} outputs", found.unspent.len())));
-    }
-    if !found.mined.is_empty() {
-        text.push_str(&line(mined, format!("mined in {} outputs", found.mined.len())));
+    for (list, word) in [(&found.unspent, "unspent"), (&found.mined, "mined")] {
+        if !list.is_empty() {
+            let all = sum(&mut list.iter().map(|a| a.tainted_sat));
+            text.push_str(&line(all, format!("{word} in {}", counted(list.len(), "output"))));
+        }
     }
     let mut cuts: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
     for cut in &found.cut {
@@ -337,19 +311,79 @@ pub fn text(ground: &Ground, report: &Report) -> String {
         *entry = (entry.0.saturating_add(cut.tainted_sat), entry.1 + 1);
     }
     for (reason, (amount, n)) in cuts {
-        text.push_str(&line(amount, format!("not followed: {reason}, {n} outputs")));
+        text.push_str(&line(amount, format!("not followed: {reason}, {}", counted(n, "output"))));
     }
     if found.fees_sat > 0 {
         text.push_str(&line(found.fees_sat, "fees".to_owned()));
     }
-    if found.passed.len() > LINES_MAX {
-        text.push_str(&format!("  and {} more labels passed\n", found.passed.len() - LINES_MAX));
+    if report.query.method == trace::taint::Method::Poison && forward {
+        text.push_str("poison counts whole outputs: the lines add up to more than the source\n");
+    } else {
+        text.push_str(&line(found.stolen_sat, "in all".to_owned()));
+    }
+    for (list, word) in [(&found.unspent, "unspent"), (&found.mined, "mined")] {
+        let mut largest: Vec<&Arrival> = list.iter().collect();
+        largest.sort_by_key(|a| std::cmp::Reverse(a.tainted_sat));
+        if list.len() > LINES_MAX {
+            text.push_str(&format!("the largest {LINES_MAX} of what is {word}\n"));
+        } else if !list.is_empty() {
+            text.push_str(&format!("{word}\n"));
+        }
+        for arrival in largest.into_iter().take(LINES_MAX) {
+            let at = name::address_of(graph, arrival.output).unwrap_or_default();
+            let what = format!("{at} {}", name::outpoint(graph, arrival.output));
+            text.push_str(&line(arrival.tainted_sat, what.trim_start().to_owned()));
+        }
+    }
+    let known = known_of_parts(ground, report);
+    if !known.is_empty() {
+        text.push_str("of what is told above\n");
+        text.push_str(&known);
+    }
+    text
+}
+
+/// What is known of parts: hand-overs, deposit addresses, peel chains, labels passed. These are no further ends.
+fn known_of_parts(ground: &Ground, report: &Report) -> String {
+    let (found, graph) = (&report.found, &ground.graph);
+    let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
+    let line = |amount: u64, what: String| format!("  {:>22}  {what}\n", sat(amount));
+    let mut text = String::new();
+    for h in &report.handovers {
+        let state = if h.refunded { ", given back" } else { "" };
+        let what = format!("by {} to {}{state} ({})", h.bridge, destination(h), h.evidence.words());
+        text.push_str(&line(tainted_of(found, h.output), what));
+    }
+    for d in report.deposits.iter().take(LINES_MAX) {
+        let what = format!(
+            "through {}, a deposit address of {}",
+            name::show_script(graph, d.script),
+            d.label
+        );
+        text.push_str(&line(d.tainted_sat, what));
+    }
+    for chain in report.peels.iter().take(LINES_MAX) {
+        let peeled = sum(&mut chain.hops.iter().map(|h| graph.value(h.peeled)));
+        let first = chain.hops.first().map(|h| header::show(&graph.txid(h.tx))).unwrap_or_default();
+        let what = format!("peeled off in {} steps from {first} on", chain.hops.len());
+        text.push_str(&line(peeled, what));
     }
     for met in found.passed.iter().take(LINES_MAX) {
         let what = format!("passed {} ({})", met.label.label, met.label.kind.word());
         text.push_str(&line(met.arrival.tainted_sat, what));
     }
+    if found.passed.len() > LINES_MAX {
+        let more = counted(found.passed.len() - LINES_MAX, "more label");
+        text.push_str(&format!("  and {more} passed\n"));
+    }
     text
+}
+
+/// Where a hand-over goes: chain and address.
+fn destination(h: &HandOver) -> String {
+    let chain = h.chain.as_deref().unwrap_or("another chain");
+    let to = h.address.as_deref().or(h.name.as_deref());
+    format!("{chain}, {}", to.unwrap_or("an address that is not on this chain"))
 }
 
 /// One row per service, for freeze letters.
@@ -367,6 +401,7 @@ pub fn csv(ground: &Ground, reports: &[Report]) -> String {
         "last_time",
         "addresses",
         "evidence_txids",
+        "handed_over_to",
     ];
     let _ = writer.write_record(head); // into memory
     for report in reports {
@@ -384,6 +419,11 @@ pub fn csv(ground: &Ground, reports: &[Report]) -> String {
                 txids.extend(tx.map(|tx| header::show(&graph.txid(tx))));
                 source.clone_from(&met.label.source);
             }
+            let outputs: std::collections::HashSet<_> =
+                report.found.resolved.iter().filter(of).map(|m| m.arrival.output).collect();
+            let over =
+                report.handovers.iter().filter(|h| !h.refunded && outputs.contains(&h.output));
+            let over: std::collections::BTreeSet<String> = over.map(destination).collect();
             let time = |t: Option<&u32>| t.map(|t| name::time(*t)).unwrap_or_default();
             let row = [
                 report.query.method.word().to_owned(),
@@ -397,6 +437,7 @@ pub fn csv(ground: &Ground, reports: &[Report]) -> String {
                 time(times.iter().max()),
                 addresses.into_iter().collect::<Vec<_>>().join(" "),
                 txids.join(" "),
+                over.into_iter().collect::<Vec<_>>().join("; "),
             ];
             let _ = writer.write_record(row);
         }

@@ -37,7 +37,7 @@ fn run_build(cx: Context, args: GraphBuild) -> Done {
     drawn.finish();
     let built = result?;
     for notice in &built.notices {
-        eprintln!("countersign: {}", crate::show::clean(&notice.to_string()));
+        crate::show::tell(&format!("countersign: {}", crate::show::clean(&notice.to_string())));
     }
     let m = &built.manifest;
     let json = json!({

@@ -312,10 +312,10 @@ pub fn load(
     }
     let attribution = Attribution::new(graph, all);
     for collapse in &attribution.collapsed {
-        eprintln!(
+        crate::show::tell(&format!(
             "countersign: cluster {} has labels of two services, {} and {}: nothing is carried through it (`cluster why` shows the join)",
             collapse.root, collapse.one.1, collapse.other.1
-        );
+        ));
     }
     Ok((attribution, versions))
 }
@@ -326,7 +326,7 @@ fn say_left_out(file: &Path, read: &Read) {
     }
     let reasons: Vec<String> = read.left_out.iter().map(|(why, n)| format!("{n} {why}")).collect();
     let text = format!("{}: left out: {}", file.display(), reasons.join(", "));
-    eprintln!("countersign: {}", crate::show::clean(&text));
+    crate::show::tell(&format!("countersign: {}", crate::show::clean(&text)));
 }
 
 /// `labels import`.

@@ -27,15 +27,24 @@ pub fn run(cx: Context, command: &Command) -> Done {
 /// `trace path`: ways from one thing to another.
 fn path(cx: Context, args: &TracePath) -> Done {
     let graph = open(&args.graph)?;
-    let ground =
-        Ground { graph, attribution: Attribution::default(), versions: Vec::new(), until: None };
+    let (attribution, versions) = labels::load(&graph, &args.labels)?;
+    let ground = Ground { graph, attribution, versions, until: None };
     let from = sources(&ground, std::slice::from_ref(&args.from))?;
     let to = sources(&ground, std::slice::from_ref(&args.to))?;
-    let (ways, whole) = trace::path::ways(&ground.graph, &from, &to);
+    let drawn = bar("looking for ways", 1, Unit::Things);
+    let (ways, whole) = trace::path::ways(&ground.graph, &from, &to, &mut |at, of| {
+        drawn.set_length(of);
+        drawn.set_position(at);
+    });
+    drawn.finish_and_clear();
     let graph = &ground.graph;
+    let complete = whole && graph.manifest().complete;
     let step = |s: &trace::path::Step| {
+        let block = graph.block_of(s.tx);
         json!({"outpoint": name::outpoint(graph, s.output), "address": name::address_of(graph, s.output),
-            "value_sat": graph.value(s.output), "strength": s.strength, "mixed": s.mixed})
+            "value_sat": graph.value(s.output), "strength": s.strength, "mixed": s.mixed,
+            "height": block.and_then(|b| b.height), "time": block.map(|b| name::time(b.time)),
+            "label": label_of(&ground, s.output)})
     };
     let list: Vec<Value> = ways
         .iter()
@@ -44,26 +53,44 @@ fn path(cx: Context, args: &TracePath) -> Done {
                 "steps": w.steps.iter().map(step).collect::<Vec<_>>()})
         })
         .collect();
-    let mut text = if ways.is_empty() {
-        "no way".to_owned()
-    } else {
-        format!("{} ways, the strongest first", ways.len())
+    let mut text = match ways.len() {
+        0 => "no way".to_owned(),
+        n => format!("{}, the strongest first", crate::show::counted(n, "way")),
     };
+    if !whole {
+        text.push_str("\nthe search was cut off after two million outputs: there may be others");
+    }
+    if !graph.manifest().complete {
+        text.push_str("\nthe graph has holes: there may be others");
+    }
     for way in &ways {
         text.push_str(&format!("\n\n  strength {:.6}, {} steps", way.strength, way.steps.len()));
         for s in &way.steps {
             let weak = if Some(s) == way.weakest() { "  <- weakest" } else { "" };
             let mix = if s.mixed { " out of a mix" } else { "" };
             let btc = crate::show::btc(bitcoin::Amount::from_sat(graph.value(s.output)));
-            let share = s.strength * 100.0;
+            let time = graph.block_of(s.tx).map(|b| name::time(b.time)).unwrap_or_default();
+            let label = label_of(&ground, s.output).map(|l| format!(" ({l})")).unwrap_or_default();
             text.push_str(&format!(
-                "\n    {}  {btc}  {share:.2} %{mix}{weak}",
-                name::outpoint(graph, s.output)
+                "\n    {}  {time}\n      {btc} to {}{label}, {:.2} %{mix}{weak}",
+                name::outpoint(graph, s.output),
+                name::address_of(graph, s.output).unwrap_or_else(|| "no address".to_owned()),
+                s.strength * 100.0
             ));
         }
     }
-    cx.say(&json!({"paths": list, "complete": whole && graph.manifest().complete}), &text);
+    cx.say(
+        &json!({"paths": list, "complete": complete, "cut": !whole, "label_versions": ground.versions}),
+        &text,
+    );
     Ok(())
+}
+
+/// The surest label of an output's script.
+fn label_of(ground: &Ground, output: OutputNum) -> Option<String> {
+    let script = ground.graph.script(output)?;
+    let labels = ground.attribution.of(&ground.graph, script);
+    labels.first().map(|l| l.label.label.clone())
 }
 
 /// What a trace is over.
@@ -168,9 +195,9 @@ fn read_until(graph: &Graph, text: &str) -> Result<Option<TxNum>, Fail> {
     };
     let unknown = graph.blocks().filter(|row| row.height.is_none()).count();
     if unknown > 0 && text.parse::<u32>().is_ok() {
-        eprintln!(
+        crate::show::tell(&format!(
             "countersign: {unknown} blocks of unknown height are counted as not later than {text}"
-        );
+        ));
     }
     let row = graph.blocks().find(|row| later(row));
     Ok(row.map(|row| TxNum(u32::try_from(row.before.txs).unwrap_or(u32::MAX))))
@@ -187,10 +214,10 @@ fn sources(ground: &Ground, texts: &[String]) -> Result<Vec<OutputNum>, Fail> {
                 all.extend(txs.last().into_iter().flat_map(|tx| graph.outputs_of(*tx)))
             }
             Named::Address(_, None) => {
-                eprintln!(
+                crate::show::tell(&format!(
                     "countersign: {}: no output of the graph pays it",
                     crate::show::clean(text)
-                );
+                ));
             }
             Named::Address(_, Some(script)) => {
                 let early = |o: &OutputNum| {
@@ -213,13 +240,17 @@ fn sources(ground: &Ground, texts: &[String]) -> Result<Vec<OutputNum>, Fail> {
 }
 
 /// The last block that counts.
-pub fn as_of(ground: &Ground) -> Value {
+pub fn last_block(ground: &Ground) -> Option<chaingraph::row::BlockRow> {
     let graph = &ground.graph;
-    let last = match ground.until {
+    match ground.until {
         Some(until) => graph.blocks().take_while(|row| row.before.txs < u64::from(until.0)).last(),
         None => graph.blocks().last(),
-    };
-    last.map_or(Value::Null, |row| {
+    }
+}
+
+/// The last block that counts, as JSON.
+pub fn as_of(ground: &Ground) -> Value {
+    last_block(ground).map_or(Value::Null, |row| {
         json!({"height": row.height, "hash": header::show(&row.hash), "time": name::time(row.time)})
     })
 }

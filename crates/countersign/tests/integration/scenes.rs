@@ -306,8 +306,8 @@ fn a_trace_is_cut_by_time_and_by_budget_and_still_adds_up() {
     let theft = s.coin(100_000_000, &script(1));
     let outputs: Vec<_> = (2..12).map(|n| (script(n), 9_000_000)).collect();
     let split = s.pay(&[theft], &outputs); // at height 2, 1_700_001_200
-    for vout in 0..10 {
-        s.pay(&[point(split, vout)], &[(script(100 + vout as u8), 8_900_000)]);
+    for vout in 0..10_u8 {
+        s.pay(&[point(split, vout.into())], &[(script(100 + vout), 8_900_000)]);
     }
     s.build(0);
     let sum = |list: &Value| -> u64 {

@@ -6,8 +6,8 @@ use chaingraph::{Graph, OutputNum, Prevout, TxNum};
 
 use super::edges::Edges;
 use super::forward::Mixes;
-use super::frontier::{Bits, Outputs, Piece, Pieces, WayNum, Ways, one_of, source_set};
-use super::query::{Arrival, Cut, Edge, Found, Met, Mixed, Place, Query, Reason};
+use super::frontier::{Alike, Bits, Outputs, Piece, Pieces, WayNum, Ways, source_set};
+use super::query::{Cut, Edge, Found, Mixed, Place, Query, Reason};
 use super::rules::haircut;
 use crate::labels::Attribution;
 
@@ -97,11 +97,17 @@ impl Backward<'_> {
     ) {
         self.found.outputs += 1;
         self.edges.add(Edge { from: made_by, to, output, tainted_sat: piece.tainted });
-        if !source && self.labelled(output, piece) {
+        let labels = || {
+            let script = self.graph.script(output);
+            script.map(|s| self.attribution.of(self.graph, s)).unwrap_or_default()
+        };
+        if !source
+            && self.found.meet(labels(), &self.query.stop, || self.ways.arrival(output, piece))
+        {
             return;
         }
         if self.coinbases.has(made_by) {
-            let arrival = self.arrival(output, piece);
+            let arrival = self.ways.arrival(output, piece);
             self.found.mined.push(arrival);
         } else if piece.tainted < self.query.min_sat {
             self.cut(Place::Output(output), piece.tainted, Reason::MinSat);
@@ -111,40 +117,6 @@ impl Backward<'_> {
             self.pieces.insert(output.0, piece);
             self.pending.set(made_by);
         }
-    }
-
-    fn arrival(&self, output: OutputNum, piece: Piece) -> Arrival {
-        Arrival {
-            output,
-            tainted_sat: piece.tainted,
-            hops: piece.hops,
-            via: self.ways.get(piece.way).to_vec(),
-            factor: piece.factor,
-        }
-    }
-
-    fn labelled(&mut self, output: OutputNum, piece: Piece) -> bool {
-        if self.attribution.labels().is_empty() {
-            return false;
-        }
-        let Some(script) = self.graph.script(output) else { return false };
-        let mut ended = false;
-        for applied in self.attribution.of(self.graph, script) {
-            let ends = self.query.stop.contains(&applied.label.kind);
-            if ends && ended {
-                continue;
-            }
-            let arrival = self.arrival(output, piece);
-            let met = Met {
-                confidence: applied.confidence * arrival.factor,
-                arrival,
-                label: applied.label.clone(),
-                via_cluster: applied.via_cluster,
-            };
-            ended |= ends;
-            if ends { self.found.resolved.push(met) } else { self.found.passed.push(met) }
-        }
-        ended
     }
 
     fn transaction(&mut self, tx: TxNum) {
@@ -166,13 +138,11 @@ impl Backward<'_> {
         let mix = self.mixes.of(tx);
         let Some(hops) = tainted.iter().map(|(_, p)| p.hops).min() else { return };
         let mut piece = Piece { tainted: 0, factor: 1.0, hops: hops + 1, way: WayNum::PLAIN };
+        let values_of = || self.graph.outputs_of(tx).map(|o| self.graph.value(o));
+        let alike = mix.is_some().then(|| Alike::of(values_of()));
         for (output, p) in &tainted {
-            let alike = || {
-                let value = self.graph.value(*output);
-                self.graph.outputs_of(tx).filter(|o| self.graph.value(*o) == value).count()
-            };
-            let factor = if mix.is_some() { p.factor * one_of(alike()) } else { p.factor };
-            piece.factor = piece.factor.min(factor);
+            let share = alike.as_ref().map_or(1.0, |a| a.one_of(self.graph.value(*output)));
+            piece.factor = piece.factor.min(p.factor * share);
             piece.way = self.ways.join(piece.way, p.way);
         }
         if mix.is_some() {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use chaingraph::{Graph, OutputNum, Prevout, TxNum};
 
 use super::edges::Edges;
-use super::frontier::{Bits, NumHash, Outputs, Piece, Pieces, WayNum, Ways, one_of, source_set};
-use super::query::{Arrival, Cut, Edge, Found, Met, Mixed, Place, Query, Reason, Visit};
+use super::frontier::{Alike, Bits, NumHash, Outputs, Piece, Pieces, WayNum, Ways, source_set};
+use super::query::{Cut, Edge, Found, Mixed, Place, Query, Reason, Visit};
 use super::rules::{Method, haircut, tiho};
 use super::runs::{Runs, Supply};
 use crate::coinjoin::{Finding, classify};
@@ -224,12 +224,14 @@ impl Forward<'_> {
             self.cut(output, piece.tainted, Reason::DuplicateCoinbase);
             return None;
         }
-        if !source && !self.attribution.labels().is_empty() && self.labelled(output, script, piece)
+        let labels = || self.attribution.of(self.graph, script);
+        if !source
+            && self.found.meet(labels(), &self.query.stop, || self.ways.arrival(output, piece))
         {
             return None;
         }
         let Some(spender) = spender else {
-            let arrival = self.arrival(output, piece);
+            let arrival = self.ways.arrival(output, piece);
             self.found.unspent.push(arrival);
             return None;
         };
@@ -249,42 +251,6 @@ impl Forward<'_> {
         }
         self.pending.set(spender);
         Some(spender)
-    }
-
-    fn arrival(&self, output: OutputNum, piece: Piece) -> Arrival {
-        Arrival {
-            output,
-            tainted_sat: piece.tainted,
-            hops: piece.hops,
-            via: self.ways.get(piece.way).to_vec(),
-            factor: piece.factor,
-        }
-    }
-
-    /// Notes the labels of an output's script; whether one of them ends the trace.
-    fn labelled(&mut self, output: OutputNum, script: chaingraph::ScriptNum, piece: Piece) -> bool {
-        let labels = self.attribution.of(self.graph, script);
-        let mut ended = false;
-        for applied in labels {
-            let ends = self.query.stop.contains(&applied.label.kind);
-            if ends && ended {
-                continue; // the surest ending label has it already
-            }
-            let arrival = self.arrival(output, piece);
-            let met = Met {
-                confidence: applied.confidence * arrival.factor,
-                arrival,
-                label: applied.label.clone(),
-                via_cluster: applied.via_cluster,
-            };
-            if ends {
-                ended = true;
-                self.found.resolved.push(met);
-            } else {
-                self.found.passed.push(met);
-            }
-        }
-        ended
     }
 
     /// One transaction: its tainted inputs are taken, its outputs settled.
@@ -495,9 +461,10 @@ impl Forward<'_> {
         let factor = piece.factor;
         let shares = std::mem::take(&mut self.tx.shares);
         let parts = std::mem::take(&mut self.tx.parts);
+        let alike = Alike::of(parts.iter().copied());
         for ((output, share), value) in self.graph.outputs_of(tx).zip(&shares).zip(&parts) {
             piece.tainted = *share;
-            piece.factor = factor * one_of(parts.iter().filter(|v| *v == value).count());
+            piece.factor = factor * alike.one_of(*value);
             let runs = self.query.method.is_ordered().then(|| Runs::front(*value, *share));
             self.settle(tx, output, piece, runs);
         }

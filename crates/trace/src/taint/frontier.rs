@@ -6,6 +6,8 @@ use std::hash::{BuildHasher, Hasher};
 
 use chaingraph::{Graph, OutputNum, TxNum};
 
+use super::query::Arrival;
+
 /// A tainted output that is to be followed.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
@@ -53,6 +55,17 @@ impl Ways {
         self.sets.get(way.0 as usize).map_or(&[], |set| set)
     }
 
+    /// A piece of taint at an output, as a result says it.
+    pub fn arrival(&self, output: OutputNum, piece: Piece) -> Arrival {
+        Arrival {
+            output,
+            tainted_sat: piece.tainted,
+            hops: piece.hops,
+            via: self.get(piece.way).to_vec(),
+            factor: piece.factor,
+        }
+    }
+
     /// The number of a set; of one too many, `other`.
     fn number(&mut self, mut set: Vec<TxNum>, other: WayNum) -> WayNum {
         set.sort_unstable();
@@ -97,10 +110,22 @@ impl Ways {
     }
 }
 
-/// One over the number of equal outputs, one of which somebody followed out of a mix.
-#[expect(clippy::cast_precision_loss, reason = "a few hundred outputs")]
-pub fn one_of(alike: usize) -> f64 {
-    1.0 / alike.max(1) as f64
+/// How many outputs of a mix are equal in value.
+#[derive(Debug, Default)]
+pub struct Alike(HashMap<u64, u32>);
+
+impl Alike {
+    /// Counts them.
+    pub fn of(values: impl Iterator<Item = u64>) -> Self {
+        let mut counts = HashMap::new();
+        values.for_each(|value| *counts.entry(value).or_default() += 1);
+        Self(counts)
+    }
+
+    /// One over the number of equal outputs, one of which somebody followed out of the mix.
+    pub fn one_of(&self, value: u64) -> f64 {
+        1.0 / f64::from(self.0.get(&value).copied().unwrap_or(1))
+    }
 }
 
 /// A bit for every transaction.

@@ -14,6 +14,7 @@ use chaingraph::row::NONE;
 
 use crate::labels::Attribution;
 pub use forward::Mixes;
+pub use frontier::Alike;
 pub use query::{
     Arrival, Cut, Direction, Edge, Found, Met, Mixed, Place, Query, Reason, Unbalanced, Visit,
 };

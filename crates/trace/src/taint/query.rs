@@ -7,7 +7,7 @@ use chaingraph::{OutputNum, TxNum};
 
 use super::rules::Method;
 use crate::coinjoin::Class;
-use crate::labels::Kind;
+use crate::labels::{Applied, Kind};
 
 /// Which way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -213,6 +213,32 @@ pub struct Found {
 }
 
 impl Found {
+    /// Notes the labels that an arrival meets, the surest first; whether one of them ends the trace.
+    pub(super) fn meet(
+        &mut self,
+        labels: Vec<Applied<'_>>,
+        stop: &HashSet<Kind>,
+        arrival: impl Fn() -> Arrival,
+    ) -> bool {
+        let mut ended = false;
+        for applied in labels {
+            let ends = stop.contains(&applied.label.kind);
+            if ends && ended {
+                continue; // the surest ending label has it already
+            }
+            let arrival = arrival();
+            let met = Met {
+                confidence: applied.confidence * arrival.factor,
+                arrival,
+                label: applied.label.clone(),
+                via_cluster: applied.via_cluster,
+            };
+            ended |= ends;
+            if ends { self.resolved.push(met) } else { self.passed.push(met) }
+        }
+        ended
+    }
+
     /// All tainted satoshi that ended somewhere. For every method but poison this is what was stolen.
     #[must_use]
     pub fn ended_sat(&self) -> u128 {

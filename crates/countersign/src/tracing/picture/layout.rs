@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chaingraph::{OutputNum, TxNum};
-use trace::taint::{Found, Place};
+use trace::taint::{Direction, Edge, Found, Place};
 
 use super::super::found::Report;
 use super::super::trace::Ground;
@@ -13,14 +13,20 @@ use super::super::trace::Ground;
 pub enum What {
     /// Transactions, one after the other.
     Chain(Vec<TxNum>),
-    /// Transactions with little value each.
-    Small(usize),
+    /// Transactions that are not drawn for themselves.
+    More(usize),
     /// A mix.
     Mix(TxNum, &'static str),
+    /// Mixes that are not drawn for themselves.
+    MoreMixes(usize),
     /// A service: label, kind, payments.
     Service(String, String, usize),
+    /// Payments to services that are not drawn for themselves.
+    MoreServices(usize),
     /// A hand-over to another chain: bridge, chain and address.
     Bridge(String, String),
+    /// The coins whose origin was asked for.
+    Asked(usize),
     /// Coins that lie still: outputs.
     Unspent(usize),
     /// Anything else that ends: the reason, outputs.
@@ -60,29 +66,91 @@ pub struct Layout {
     pub flows: Vec<Flow>,
 }
 
-/// Boxes of transactions that are drawn for themselves; the others are gathered.
+/// Boxes of transactions that are drawn for themselves, at most; the others are gathered.
 const BOXES_MAX: usize = 36;
+/// Mixes, and services, that are drawn for themselves; the largest.
+const ENDS_MAX: usize = 14;
+/// What has less than a five-hundredth of the whole is gathered, however few boxes there are.
+const LEAST: u64 = 500;
+/// A picture with more columns is drawn with fewer boxes: it would not be readable on a screen or a page.
+const COLUMNS_MAX: usize = 9;
 
 /// Lays a trace out.
 pub fn layout(ground: &Ground, report: &Report) -> Layout {
+    let edges = connected(ground, report);
+    let chains = Chains::of(&report.found, &edges);
+    let mut boxes = BOXES_MAX;
+    loop {
+        let layout = with_boxes(ground, report, &edges, &chains, boxes);
+        let columns = layout.nodes.iter().map(|n| n.column).max().unwrap_or(0) + 1;
+        if columns <= COLUMNS_MAX || boxes <= 2 {
+            return layout;
+        }
+        boxes = boxes * 3 / 4;
+    }
+}
+
+/// The edges that hang together with what was asked: of a large trace only the largest edges are kept, and what they
+/// are fed by may not be among them.
+fn connected(ground: &Ground, report: &Report) -> Vec<Edge> {
+    let mut edges = report.found.edges.clone();
+    let forward = report.query.direction == Direction::Forward;
+    let sources = report.query.sources.iter();
+    let mut reached: HashSet<TxNum> = sources.filter_map(|o| ground.graph.tx_of(*o)).collect();
+    if forward {
+        edges.sort_unstable_by_key(|e| (e.from, e.output));
+        edges.retain(|e| {
+            let keep = reached.contains(&e.from);
+            reached.extend(e.to.filter(|_| keep));
+            keep
+        });
+    } else {
+        let last = TxNum(u32::MAX);
+        edges.sort_unstable_by_key(|e| (std::cmp::Reverse(e.to.unwrap_or(last)), e.output));
+        edges.retain(|e| {
+            let keep = e.to.is_none_or(|to| reached.contains(&to));
+            reached.extend(Some(e.from).filter(|_| keep));
+            keep
+        });
+    }
+    edges
+}
+
+fn with_boxes(
+    ground: &Ground,
+    report: &Report,
+    edges: &[Edge],
+    chains: &Chains,
+    boxes: usize,
+) -> Layout {
     let found = &report.found;
-    let chains = Chains::of(found);
-    let columns = columns(found, &chains);
-    let shown = largest(found, &chains);
+    let mut mixed: Vec<_> = found.mixed.iter().collect();
+    mixed.sort_by_key(|m| (std::cmp::Reverse(m.tainted_sat), m.tx));
+    let own = |at: usize, sat: u64| at < ENDS_MAX && is_large(sat, found);
+    let mixed = mixed.iter().enumerate().map(|(at, m)| match own(at, m.tainted_sat) {
+        true => (m.tx, What::Mix(m.tx, m.class.word())),
+        false => (m.tx, What::MoreMixes(0)),
+    });
+    let mixes: HashMap<TxNum, What> = mixed.collect();
+    let shown = largest(found, edges, chains, &mixes, boxes);
+    let drawn = |head: TxNum| shown.contains(&head) || mixes.contains_key(&head);
+    let columns = columns(edges, chains, &drawn);
     let mut build = Build {
         ground,
+        chains,
+        shown: &shown,
+        mixes: &mixes,
+        columns: &columns,
         layout: Layout::default(),
         places: BTreeMap::new(),
         gathered: HashSet::new(),
     };
-    let mixes: HashMap<TxNum, &'static str> =
-        found.mixed.iter().map(|m| (m.tx, m.class.word())).collect();
     let ends = ends(ground, report);
     let mut flows: BTreeMap<(usize, usize), u64> = BTreeMap::new();
-    for edge in &found.edges {
-        let from = build.tx(&chains, &columns, &shown, &mixes, edge.from);
+    for edge in edges {
+        let from = build.tx(edge.from);
         let to = match edge.to {
-            Some(tx) => build.tx(&chains, &columns, &shown, &mixes, tx),
+            Some(tx) => build.tx(tx),
             None => {
                 let what = ends.get(&edge.output).cloned().unwrap_or(What::Ended("other", 0));
                 build.end(what, edge)
@@ -95,6 +163,21 @@ pub fn layout(ground: &Ground, report: &Report) -> Layout {
     let Build { mut layout, .. } = build;
     layout.flows = flows.into_iter().map(|((from, to), sat)| Flow { from, to, sat }).collect();
     measure(&mut layout);
+    // The smallest edges may be left out of a trace; what it says of its ends is whole.
+    for node in &mut layout.nodes {
+        match &mut node.what {
+            What::Unspent(n) => {
+                *n = found.unspent.len();
+                node.sat = found.unspent.iter().map(|a| a.tainted_sat).sum();
+            }
+            What::Ended(reason, n) => {
+                let cuts = || found.cut.iter().filter(|c| c.reason.word() == *reason);
+                *n = cuts().count();
+                node.sat = cuts().map(|c| c.tainted_sat).sum::<u64>().max(node.sat);
+            }
+            _ => {}
+        }
+    }
     layout
 }
 
@@ -105,11 +188,11 @@ struct Chains {
 }
 
 impl Chains {
-    fn of(found: &Found) -> Self {
+    fn of(found: &Found, edges: &[Edge]) -> Self {
         let mut next: HashMap<TxNum, Vec<TxNum>> = HashMap::new();
         let mut before: HashMap<TxNum, Vec<TxNum>> = HashMap::new();
         let mut all: Vec<TxNum> = Vec::new();
-        for edge in &found.edges {
+        for edge in edges {
             all.push(edge.from);
             if let Some(to) = edge.to {
                 all.push(to);
@@ -119,6 +202,7 @@ impl Chains {
         }
         all.sort_unstable();
         all.dedup();
+        let mixes: HashSet<TxNum> = found.mixed.iter().map(|m| m.tx).collect();
         let only = |list: Option<&Vec<TxNum>>| {
             let list = list?;
             let first = *list.first()?;
@@ -127,7 +211,9 @@ impl Chains {
         let (mut head, mut members): (HashMap<TxNum, TxNum>, HashMap<TxNum, Vec<TxNum>>) =
             Default::default();
         for tx in all {
-            let joined = only(before.get(&tx)).filter(|b| only(next.get(b)) == Some(tx));
+            // A mix is a box of its own.
+            let joined = only(before.get(&tx))
+                .filter(|b| only(next.get(b)) == Some(tx) && !mixes.contains(&tx));
             let of = joined.and_then(|b| head.get(&b)).copied().unwrap_or(tx);
             head.insert(tx, of);
             members.entry(of).or_default().push(tx);
@@ -140,17 +226,21 @@ impl Chains {
     }
 }
 
-/// The column of each chain: one more than the last that flows into it. Transactions spend earlier ones only, so one
-/// pass in chain order does.
-fn columns(found: &Found, chains: &Chains) -> HashMap<TxNum, usize> {
-    let mut edges: Vec<_> =
-        found.edges.iter().filter_map(|e| e.to.map(|to| (e.from, to))).collect();
+/// The column of each chain: one more than the last that flows into it, where one of the two is drawn for itself; others
+/// are gathered in the column where they begin. Transactions spend earlier ones only, so one pass in chain order does.
+fn columns(
+    edges: &[Edge],
+    chains: &Chains,
+    drawn: &dyn Fn(TxNum) -> bool,
+) -> HashMap<TxNum, usize> {
+    let mut edges: Vec<_> = edges.iter().filter_map(|e| e.to.map(|to| (e.from, to))).collect();
     edges.sort_unstable_by_key(|(from, to)| (*to, *from));
     let mut columns: HashMap<TxNum, usize> = HashMap::new();
     for (from, to) in edges {
         let (from, to) = (chains.head(from), chains.head(to));
         if from != to {
-            let after = columns.get(&from).copied().unwrap_or(0) + 1;
+            let step = usize::from(drawn(from) || drawn(to));
+            let after = columns.get(&from).copied().unwrap_or(0) + step;
             let column = columns.entry(to).or_default();
             *column = (*column).max(after);
         }
@@ -158,22 +248,37 @@ fn columns(found: &Found, chains: &Chains) -> HashMap<TxNum, usize> {
     columns
 }
 
+/// Whether it is worth a box of its own.
+fn is_large(sat: u64, found: &Found) -> bool {
+    sat.saturating_mul(LEAST) >= found.stolen_sat
+}
+
 /// The chains that carry most.
-fn largest(found: &Found, chains: &Chains) -> HashSet<TxNum> {
+fn largest(
+    found: &Found,
+    edges: &[Edge],
+    chains: &Chains,
+    mixes: &HashMap<TxNum, What>,
+    boxes: usize,
+) -> HashSet<TxNum> {
     let mut through: HashMap<TxNum, u64> = HashMap::new();
-    for edge in &found.edges {
+    for edge in edges {
         *through.entry(chains.head(edge.from)).or_default() += edge.tainted_sat;
     }
     let mut list: Vec<_> = through.into_iter().collect();
     list.sort_by_key(|(tx, sat)| (std::cmp::Reverse(*sat), *tx));
-    list.into_iter().take(BOXES_MAX).map(|(tx, _)| tx).collect()
+    list.retain(|(tx, sat)| !mixes.contains_key(tx) && is_large(*sat, found));
+    list.into_iter().take(boxes).map(|(tx, _)| tx).collect()
 }
 
 /// What becomes of outputs at which the trace ends.
 fn ends(ground: &Ground, report: &Report) -> HashMap<OutputNum, What> {
     let found = &report.found;
     let mut ends = HashMap::new();
-    for arrival in found.unspent.iter().chain(&found.mined) {
+    for source in &report.query.sources {
+        ends.insert(*source, What::Asked(0));
+    }
+    for arrival in &found.unspent {
         ends.insert(arrival.output, What::Unspent(0));
     }
     for cut in &found.cut {
@@ -181,9 +286,21 @@ fn ends(ground: &Ground, report: &Report) -> HashMap<OutputNum, What> {
             ends.insert(output, What::Ended(cut.reason.word(), 0));
         }
     }
+    let mut services: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for met in &found.resolved {
-        let label = &met.label;
-        let what = What::Service(label.label.clone(), label.kind.word().to_owned(), 0);
+        let key = (met.label.label.as_str(), met.label.kind.word());
+        *services.entry(key).or_default() += met.arrival.tainted_sat;
+    }
+    let mut largest: Vec<_> = services.into_iter().collect();
+    largest.sort_by_key(|(key, sat)| (std::cmp::Reverse(*sat), *key));
+    largest.truncate(ENDS_MAX);
+    largest.retain(|(_, sat)| is_large(*sat, found));
+    for met in &found.resolved {
+        let (label, kind) = (met.label.label.as_str(), met.label.kind.word());
+        let what = match largest.iter().any(|(key, _)| *key == (label, kind)) {
+            true => What::Service(label.to_owned(), kind.to_owned(), 0),
+            false => What::MoreServices(0),
+        };
         ends.insert(met.arrival.output, what);
     }
     for h in report.handovers.iter().filter(|h| !h.refunded && h.confidence >= 0.5) {
@@ -199,6 +316,10 @@ fn ends(ground: &Ground, report: &Report) -> HashMap<OutputNum, What> {
 
 struct Build<'a> {
     ground: &'a Ground,
+    chains: &'a Chains,
+    shown: &'a HashSet<TxNum>,
+    mixes: &'a HashMap<TxNum, What>,
+    columns: &'a HashMap<TxNum, usize>,
     layout: Layout,
     places: BTreeMap<(usize, What), usize>,
     /// Transactions that are counted in a box of small flows.
@@ -206,25 +327,22 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn tx(
-        &mut self,
-        chains: &Chains,
-        columns: &HashMap<TxNum, usize>,
-        shown: &HashSet<TxNum>,
-        mixes: &HashMap<TxNum, &'static str>,
-        tx: TxNum,
-    ) -> usize {
-        let head = chains.head(tx);
-        let column = columns.get(&head).copied().unwrap_or(0);
-        let members = chains.members.get(&head).cloned().unwrap_or_default();
-        let what = match mixes.get(&tx) {
-            Some(class) => What::Mix(tx, class),
-            None if shown.contains(&head) => What::Chain(members),
-            None => What::Small(0),
+    fn tx(&mut self, tx: TxNum) -> usize {
+        let head = self.chains.head(tx);
+        let column = self.columns.get(&head).copied().unwrap_or(0);
+        let (column, what) = match self.mixes.get(&tx) {
+            Some(What::MoreMixes(_)) => (usize::MAX, What::MoreMixes(0)),
+            Some(mix) => (column, mix.clone()),
+            None if self.shown.contains(&head) => {
+                let members = self.chains.members.get(&head).cloned().unwrap_or_default();
+                (column, What::Chain(members))
+            }
+            None => (column, What::More(0)),
         };
         let at = self.place(column, what);
         self.time(at, self.ground.graph.block_of(tx).map(|b| b.time));
-        if let Some(Node { what: What::Small(n), .. }) = self.layout.nodes.get_mut(at)
+        if let Some(Node { what: What::More(n) | What::MoreMixes(n), .. }) =
+            self.layout.nodes.get_mut(at)
             && self.gathered.insert(tx)
         {
             *n += 1;
@@ -232,12 +350,12 @@ impl Build<'_> {
         at
     }
 
-    fn end(&mut self, what: What, edge: &trace::taint::Edge) -> usize {
+    fn end(&mut self, what: What, edge: &Edge) -> usize {
         let at = self.place(usize::MAX, what);
         self.time(at, self.ground.graph.block_of(edge.from).map(|b| b.time));
         if let Some(node) = self.layout.nodes.get_mut(at) {
             match &mut node.what {
-                What::Service(_, _, n) | What::Unspent(n) | What::Ended(_, n) => *n += 1,
+                What::Service(_, _, n) | What::MoreServices(n) | What::Asked(n) => *n += 1,
                 _ => {}
             }
         }

@@ -11,9 +11,9 @@ use super::super::found::Report;
 use super::super::name;
 use super::super::trace::Ground;
 use super::layout::{Layout, Node, What, layout};
-use crate::show::btc;
+use crate::show::{btc, counted};
 
-const COLUMN: f64 = 210.0;
+const COLUMN: f64 = 226.0;
 const BOX: f64 = 16.0;
 const TOP: f64 = 96.0;
 const LEFT: f64 = 24.0;
@@ -25,7 +25,8 @@ const THIN: f64 = 1.2;
 
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2430}.t{font-size:19px;font-weight:600}.s{font-size:13px;fill:#4a5568}\
 .a{font-weight:600}.d{fill:#5b6675;font-size:11px}.f{fill-opacity:.38}.bg{fill:#fff}\
-@media(prefers-color-scheme:dark){.bg{fill:#14181f}text{fill:#e6e9ee}.s,.d{fill:#a3adbb}.f{fill-opacity:.5}}";
+text{paint-order:stroke;stroke:#fff;stroke-opacity:.75;stroke-width:3px;stroke-linejoin:round}\
+@media(prefers-color-scheme:dark){.bg{fill:#14181f}text{fill:#e6e9ee;stroke:#14181f}.s,.d{fill:#a3adbb}.f{fill-opacity:.5}}";
 
 struct Placed {
     x: f64,
@@ -53,8 +54,9 @@ pub fn svg(ground: &Ground, report: &Report) -> String {
     heading(&mut out, ground, report);
     ribbons(&mut out, &plan, &mut placed, scale);
     for (node, at) in plan.nodes.iter().zip(&placed) {
-        draw(&mut out, &ground.graph, node, at, total);
+        draw(&mut out, ground, report, node, at, total);
     }
+    legend(&mut out, &plan, height - 8.0);
     out.push_str("</svg>\n");
     out
 }
@@ -93,10 +95,20 @@ fn heading(out: &mut String, ground: &Ground, report: &Report) {
     let _ =
         write!(out, "<text class=\"s\" x=\"24\" y=\"57\">{}</text>", escape(&words.join(" · ")));
     let note = format!(
-        "{} transactions; chain of {} up to block {}; boxes from left to right in order of time, width by tainted value{}",
+        "{} transactions; chain of {} up to {}; left to right in order of time (UTC), height by tainted value{}{}",
         found.transactions,
         ground.graph.manifest().network,
-        ground.graph.counts().blocks,
+        match super::super::trace::last_block(ground) {
+            Some(row) => match row.height {
+                Some(height) => format!("block {height}, {}", day(&name::time(row.time))),
+                None => day(&name::time(row.time)),
+            },
+            None => "its beginning".to_owned(),
+        },
+        match found.edges_left_out {
+            (0, _) => String::new(),
+            (edges, _) => format!("; the {edges} smallest flows are not drawn"),
+        },
         if ground.graph.manifest().complete {
             ""
         } else {
@@ -150,7 +162,7 @@ fn place(plan: &Layout, scale: f64) -> (Vec<Placed>, f64) {
         }
         height = height.max(y);
     }
-    (placed, height + 12.0)
+    (placed, height + 24.0)
 }
 
 fn ribbons(out: &mut String, plan: &Layout, placed: &mut [Placed], scale: f64) {
@@ -194,23 +206,50 @@ fn ribbons(out: &mut String, plan: &Layout, placed: &mut [Placed], scale: f64) {
 const fn colour(what: &What) -> &'static str {
     match what {
         What::Chain(_) => "#5b7fb5",
-        What::Small(_) => "#93a1b5",
-        What::Mix(..) => "#a05bb5",
-        What::Service(..) => "#c2453d",
+        What::More(_) => "#93a1b5",
+        What::Mix(..) | What::MoreMixes(_) => "#a05bb5",
+        What::Service(..) | What::MoreServices(_) => "#c2453d",
+        What::Asked(_) => "#27496d",
         What::Bridge(..) => "#d08a1e",
         What::Unspent(_) => "#2f8f5b",
         What::Ended(..) => "#7a7f87",
     }
 }
 
-fn draw(out: &mut String, graph: &Graph, node: &Node, at: &Placed, total: u64) {
+/// What the colours mean, in one line.
+fn legend(out: &mut String, plan: &Layout, y: f64) {
+    let words = |what: &What| match what {
+        What::Chain(_) => "transactions (+n: so many more in a row)",
+        What::More(_) => "more transactions",
+        What::Mix(..) | What::MoreMixes(_) => "mixes",
+        What::Service(..) | What::MoreServices(_) => "services",
+        What::Asked(_) => "what was asked about",
+        What::Bridge(..) => "other chains",
+        What::Unspent(_) => "unspent",
+        What::Ended(..) => "not followed",
+    };
+    let shown: std::collections::BTreeSet<_> =
+        plan.nodes.iter().map(|n| (words(&n.what), colour(&n.what))).collect();
+    let mut x = LEFT;
+    for (words, colour) in shown {
+        let _ = write!(
+            out,
+            "<rect x=\"{x:.0}\" y=\"{:.1}\" width=\"10\" height=\"10\" rx=\"2\" fill=\"{colour}\"/><text class=\"d\" x=\"{:.0}\" y=\"{y:.1}\">{words}</text>",
+            y - 9.0,
+            x + 15.0
+        );
+        x += 30.0 + 6.0 * to_f64(words.len() as u64);
+    }
+}
+
+fn draw(out: &mut String, ground: &Ground, report: &Report, node: &Node, at: &Placed, total: u64) {
     let Placed { x, y, height, .. } = at;
     let _ = write!(
         out,
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{BOX}\" height=\"{height:.1}\" rx=\"2\" fill=\"{}\"/>",
         colour(&node.what)
     );
-    let (head, sub) = words(graph, node);
+    let (head, sub) = words(&ground.graph, report, node);
     let share = to_f64(node.sat) * 100.0 / to_f64(total);
     let lines = [("a", head), ("", format!("{} ({share:.1} %)", amount(node.sat))), ("d", sub)];
     for (at, (class, line)) in lines.iter().filter(|(_, l)| !l.is_empty()).enumerate() {
@@ -225,41 +264,64 @@ fn draw(out: &mut String, graph: &Graph, node: &Node, at: &Placed, total: u64) {
 }
 
 /// A box's name, and the line under its amount.
-fn words(graph: &Graph, node: &Node) -> (String, String) {
+fn words(graph: &Graph, report: &Report, node: &Node) -> (String, String) {
     let times = node.times.map(|(first, last)| {
         let (first, last) = (name::time(first), name::time(last));
-        let day = |t: &str| t.get(..16).unwrap_or(t).replace('T', " ");
-        if first.get(..10) == last.get(..10) {
+        if first == last {
             day(&first)
+        } else if first.get(..10) == last.get(..10) {
+            format!("{} to {}", day(&first), last.get(11..16).unwrap_or(&last))
         } else {
             format!("{} to {}", first.get(..10).unwrap_or(&first), last.get(..10).unwrap_or(&last))
         }
     });
+    let sources = &report.query.sources;
+    let is_source = |tx: &chaingraph::TxNum| sources.iter().any(|o| graph.tx_of(*o) == Some(*tx));
+    let forward = report.query.direction == Direction::Forward;
     let times = times.unwrap_or_default();
     let short = |tx: &chaingraph::TxNum| {
         let txid = header::show(&graph.txid(*tx));
-        format!("{}…", txid.get(..10).unwrap_or(&txid))
+        format!("{}…", txid.get(..8).unwrap_or(&txid))
     };
     match &node.what {
         What::Chain(txs) => match &txs[..] {
-            [one] => (short(one), times),
-            [first, ..] => (format!("{} and {} after it", short(first), txs.len() - 1), times),
+            [first, rest @ ..] => {
+                let what = match (forward, graph.is_coinbase(*first)) {
+                    (true, _) if is_source(first) => "source ",
+                    (false, true) => "mined ",
+                    _ => "",
+                };
+                let more = match rest.len() {
+                    0 => String::new(),
+                    n => format!(" +{n}"),
+                };
+                (format!("{what}{}{more}", short(first)), times)
+            }
             [] => (String::new(), times),
         },
-        What::Small(n) => (format!("{n} small flows"), times),
+        What::More(n) => (counted(*n, "more transaction"), times),
         What::Mix(tx, class) => (format!("mix: {class}"), format!("{} {times}", short(tx))),
         What::Service(label, kind, n) => {
-            (format!("{label} ({kind})"), format!("{n} payments, {times}"))
+            (format!("{label} ({kind})"), format!("{}, {times}", counted(*n, "payment")))
         }
+        What::MoreMixes(n) => (format!("{n} more mixes"), times),
+        What::MoreServices(n) => ("more services".to_owned(), counted(*n, "payment")),
+        What::Asked(n) => ("asked about".to_owned(), counted(*n, "output")),
         What::Bridge(bridge, to) => (bridge.clone(), to.clone()),
-        What::Unspent(n) => ("unspent".to_owned(), format!("{n} outputs")),
-        What::Ended(reason, n) => (format!("not followed: {reason}"), format!("{n} outputs")),
+        What::Unspent(n) => ("unspent".to_owned(), counted(*n, "output")),
+        What::Ended(reason, n) => (format!("not followed: {reason}"), counted(*n, "output")),
     }
 }
 
-/// Bitcoin with as many decimals as a picture needs.
+/// A time to the minute.
+fn day(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
+}
+
+/// Bitcoin with as many decimals as a picture needs, rounded.
 fn amount(sat: u64) -> String {
-    let text = btc(Amount::from_sat(sat));
+    let rounded = if sat < 100_000_000 { sat } else { sat.saturating_add(500_000) };
+    let text = btc(Amount::from_sat(rounded));
     let number = text.strip_suffix(" BTC").unwrap_or(&text);
     let number = match number.split_once('.') {
         Some((whole, fraction)) if whole != "0" => {
