@@ -29,7 +29,7 @@ pub enum BuildError {
         reason: String,
     },
     /// Blocks of two networks were given.
-    #[error("`{}` at byte {offset} is of {second}, what came before is of {first}: one graph holds one network", path.display())]
+    #[error("a block of {second}, what came before is of {first}: one graph holds one network")]
     MixedNetworks {
         /// The file in which the second was met.
         path: PathBuf,
@@ -39,6 +39,16 @@ pub enum BuildError {
         first: &'static str,
         /// The other.
         second: &'static str,
+    },
+    /// The graph that is to be gone on with is of another network.
+    #[error("`{}` is a graph of {graph}, the blocks are of {blocks}: give another place with --out", path.display())]
+    OtherNetwork {
+        /// The graph.
+        path: PathBuf,
+        /// Its network.
+        graph: String,
+        /// That of the blocks.
+        blocks: String,
     },
     /// There is nothing to build from.
     #[error("`{}` has no block: give a node's `blocks/`, a file of blocks in its framing, or a folder of raw blocks", path.display())]

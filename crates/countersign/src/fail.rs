@@ -147,7 +147,7 @@ impl From<chaingraph::OpenError> for Fail {
 impl From<chaingraph::BuildError> for Fail {
     fn from(error: chaingraph::BuildError) -> Self {
         use chaingraph::BuildError::{
-            BadBlock, Damaged, Io, Locked, MixedNetworks, NoBlocks, NotAGraph,
+            BadBlock, Damaged, Io, Locked, MixedNetworks, NoBlocks, NotAGraph, OtherNetwork,
         };
         match error {
             BadBlock { path, offset, reason } => {
@@ -156,7 +156,9 @@ impl From<chaingraph::BuildError> for Fail {
             MixedNetworks { ref path, offset, .. } => {
                 Self::malformed(path.display(), format!("byte {offset}"), &error)
             }
-            NoBlocks { ref path } => Self::malformed(path.display(), "", &error),
+            NoBlocks { ref path } | OtherNetwork { ref path, .. } => {
+                Self::malformed(path.display(), "", &error)
+            }
             Io { ref path, ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Self::malformed(path.display(), "", "no such file or folder")
             }

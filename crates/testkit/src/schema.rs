@@ -30,6 +30,8 @@ pub fn fits(schema: &Value, value: &Value, at: &str) {
         }
         Some("string") => assert!(value.is_string(), "{at}"),
         Some("integer") => assert!(value.is_u64(), "{at}"),
+        Some("number") => assert!(value.is_number(), "{at}"),
+        Some("boolean") => assert!(value.is_boolean(), "{at}"),
         _ => {}
     }
 }

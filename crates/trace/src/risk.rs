@@ -159,18 +159,16 @@ impl<'a> Index<'a> {
     pub fn of(&self, script: ScriptNum) -> Risk {
         let mut reasons = Vec::new();
         for applied in self.attribution.of(self.graph, script) {
-            let weight = weight(&applied.label.kind) * applied.confidence;
-            if weight > 0.0 {
-                reasons.push(Reason {
-                    kind: applied.label.kind.clone(),
-                    touch: if applied.via_cluster { Touch::Cluster } else { Touch::Own },
-                    label: applied.label.label.clone(),
-                    source: applied.label.source.clone(),
-                    sat: 0,
-                    share: 1.0,
-                    weight,
-                });
-            }
+            // Those that weigh nothing are told too: whose address it is matters to who asks.
+            reasons.push(Reason {
+                kind: applied.label.kind.clone(),
+                touch: if applied.via_cluster { Touch::Cluster } else { Touch::Own },
+                label: applied.label.label.clone(),
+                source: applied.label.source.clone(),
+                sat: 0,
+                share: 1.0,
+                weight: weight(&applied.label.kind) * applied.confidence,
+            });
         }
         // The same said twice is one reason: the surest of each kind and touch.
         reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));

@@ -55,11 +55,10 @@ pub fn start(
         Err(error) => return Err(error.into()),
     };
     if old.network != fresh.network {
-        return Err(BuildError::MixedNetworks {
+        return Err(BuildError::OtherNetwork {
             path: dir.to_owned(),
-            offset: 0,
-            first: name_of(&old.network),
-            second: name_of(&fresh.network),
+            graph: old.network,
+            blocks: fresh.network,
         });
     }
     check_lengths(dir, &old)?;
@@ -103,10 +102,6 @@ pub fn start(
     scrub(dir, &counts).map_err(BuildError::io(dir, "cutting back"))?;
     let coins = unspent(dir, &counts, coins)?;
     Ok(Start { manifest, coins, done, hole })
-}
-
-fn name_of(network: &str) -> &'static str {
-    crate::network::Network::named(network).map_or("another network", |n| n.name)
 }
 
 /// Sealed rows are on disk: a shorter file is damage, not something to fill with zeros.

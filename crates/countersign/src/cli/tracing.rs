@@ -91,12 +91,13 @@ pub enum CoinJoin {
 }
 
 #[derive(Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
 pub struct Classify {
     /// All transactions of a graph
-    #[arg(long, required_unless_present = "txs")]
+    #[arg(long, group = "what")]
     pub graph: Option<PathBuf>,
     /// A file of Esplora-form transactions, JSON lines, plain or gzip
-    #[arg(long, conflicts_with = "graph")]
+    #[arg(long, group = "what")]
     pub txs: Option<PathBuf>,
     /// Leave out class `none`
     #[arg(long)]
@@ -139,8 +140,8 @@ pub struct TraceRun {
     /// poison (everything touched), or all of them
     #[arg(long, default_value = "haircut", value_parser = ["haircut", "fifo", "lifo", "tiho", "poison", "all"])]
     pub method: String,
-    /// Label files: OFAC list, TagPack (file or folder), our CSV or JSON
-    #[arg(long, num_args = 1..)]
+    /// Label files: OFAC list, TagPack (file or folder), our CSV or JSON. Sources stand before it
+    #[arg(long, num_args = 1.., value_name = "FILE")]
     pub labels: Vec<PathBuf>,
     /// Count nothing later than this height or time (RFC 3339)
     #[arg(long, value_name = "HEIGHT|TIME")]
@@ -195,8 +196,8 @@ pub struct RiskArgs {
     /// The graph's directory
     #[arg(long)]
     pub graph: PathBuf,
-    /// Label files: OFAC list, TagPack (file or folder), our CSV or JSON
-    #[arg(long, required = true, num_args = 1..)]
+    /// Label files: OFAC list, TagPack (file or folder), our CSV or JSON. Addresses stand before it
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub labels: Vec<PathBuf>,
 }
 

@@ -66,11 +66,14 @@ fn show(cx: Context, graph: &Graph, address: &str) -> Done {
     });
     let btc = |sat| crate::show::btc(bitcoin::Amount::from_sat(sat));
     let mut text = format!(
-        "cluster {} of {} addresses\nreceived {} in {} outputs, holds {}\n",
+        "cluster {}: {}\nreceived {} in {}, holds {}\n",
         graph.cluster(script),
-        addresses.len(),
+        match addresses.len() {
+            1 => "one address".to_owned(),
+            n => format!("{n} addresses"),
+        },
         btc(received),
-        outputs.len(),
+        crate::show::counted(outputs.len(), "output"),
         btc(balance),
     );
     if members.len() >= ALARM_ADDRESSES {

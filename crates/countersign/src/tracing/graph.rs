@@ -53,9 +53,12 @@ fn run_build(cx: Context, args: GraphBuild) -> Done {
         "skipped": skipped(m),
         "notices": built.notices.iter().map(Notice::to_string).collect::<Vec<_>>(),
     });
+    let did = match built.added {
+        0 => "nothing to add".to_owned(),
+        n => format!("{} added", crate::show::counted(usize::try_from(n).unwrap_or(0), "block")),
+    };
     let text = format!(
-        "{} blocks added in {:.1} s: {} blocks, {} transactions, {} outputs, {} addresses and other scripts",
-        built.added,
+        "{did}, {:.1} s: {} blocks, {} transactions, {} outputs, {} addresses and other scripts",
         started.elapsed().as_secs_f64(),
         m.counts.blocks,
         m.counts.txs,
@@ -96,8 +99,15 @@ fn info(cx: Context, path: &std::path::Path) -> Done {
     let whole = whole_chain(&m.counts);
     let outputs = m.counts.outputs.max(1);
     let mut columns = Vec::new();
+    let ends = [graph.blocks().next(), graph.blocks().last()].map(|row| {
+        row.map_or_else(String::new, |row| {
+            let height = row.height.map_or("unknown height".to_owned(), |h| format!("height {h}"));
+            format!("{height}, {}", super::name::time(row.time))
+        })
+    });
+    let [first, last] = &ends;
     let mut text = format!(
-        "network {}, {} blocks, tip {}\n{} transactions, {} outputs, {} inputs, {} scripts\n{}\n\n",
+        "network {}, {} blocks\nfrom {first}\nto   {last}\n     {}\n{} transactions, {} outputs, {} inputs, {} scripts\n{}\n\n",
         m.network,
         m.counts.blocks,
         m.tip,

@@ -77,14 +77,17 @@ pub struct Read {
     pub labels: Vec<Label>,
     /// What was left out, by reason.
     pub left_out: BTreeMap<String, u64>,
+    /// The first that was left out for each reason.
+    first: BTreeMap<String, String>,
     /// SHA-256 of the file as it was read, in hex.
     sha256: String,
 }
 
 impl Read {
-    /// Counts something left out.
-    pub fn leave_out(&mut self, reason: impl Into<String>) {
-        *self.left_out.entry(reason.into()).or_default() += 1;
+    /// Counts something left out; of each reason the first is named.
+    pub fn leave_out(&mut self, reason: &str, what: &str) {
+        *self.left_out.entry(reason.to_owned()).or_default() += 1;
+        self.first.entry(reason.to_owned()).or_insert_with(|| what.to_owned());
     }
 
     /// Takes a label if its address is one of Bitcoin's, on any of its networks.
@@ -100,7 +103,7 @@ impl Read {
                 label.address = canonical(address);
                 self.labels.push(label);
             }
-            Err(_) => self.leave_out("no address of Bitcoin"),
+            Err(_) => self.leave_out("no address of Bitcoin", &label.address),
         }
     }
 }
@@ -118,6 +121,17 @@ enum Form {
     TagPack,
     Csv,
     Json,
+}
+
+impl Form {
+    const fn files(self) -> &'static str {
+        match self {
+            Self::Ofac => "*.txt",
+            Self::TagPack => "*.yaml, *.yml",
+            Self::Csv => "*.csv",
+            Self::Json => "*.json, *.jsonl",
+        }
+    }
 }
 
 /// A file of labels with more bytes is refused.
@@ -147,7 +161,8 @@ fn read(path: &Path, form: Form) -> Result<Vec<(PathBuf, Read)>, Fail> {
         let mut files = Vec::new();
         collect(path, form, &mut files, 0)?;
         if files.is_empty() {
-            return Err(Fail::malformed(path.display(), "", "the folder has no file of that form"));
+            let why = format!("the folder has no file of labels ({})", form.files());
+            return Err(Fail::malformed(path.display(), "", why));
         }
         return files.into_iter().map(|f| read_file(&f, form, path).map(|r| (f, r))).collect();
     }
@@ -252,9 +267,23 @@ fn date_in(file: &str) -> String {
     found(10).or_else(|| found(7)).unwrap_or_default().to_owned()
 }
 
+/// Columns that our own lists have.
+const NEEDED: [&str; 4] = ["address", "label", "kind", "confidence"];
+/// Columns that they may have.
+const OPTIONAL: [&str; 4] = ["source", "source_sha256", "date", "abuse"];
+
 fn csv(bytes: &[u8], path: &Path, file: &str, sha256: &str) -> Result<Read, Fail> {
     let mut read = Read::default();
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let head = reader.headers().map_err(|e| Fail::malformed(path.display(), "line 1", e))?;
+    let is_known = |name: &str| NEEDED.contains(&name) || OPTIONAL.contains(&name);
+    if !head.iter().all(is_known) || !NEEDED.iter().all(|name| head.iter().any(|h| h == *name)) {
+        let head = head.iter().collect::<Vec<_>>().join(",");
+        let (needed, optional) = (NEEDED.join(","), OPTIONAL.join(","));
+        let why =
+            format!("the columns are {needed}, and if you like {optional}; here stands `{head}`");
+        return Err(Fail::malformed(path.display(), "line 1", why));
+    }
     for row in reader.deserialize::<Row>() {
         let row = row.map_err(|e| {
             let line = e.position().map_or(0, csv::Position::line);
@@ -301,12 +330,21 @@ pub fn load(
             let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
             versions
                 .push(json!({"file": name, "sha256": read.sha256, "labels": read.labels.len()}));
+            let count = read.labels.len();
+            let mut of_network = 0_usize;
             for label in read.labels {
                 // Addresses of other networks, and such as the graph never saw, don't matter to it.
                 let script = name::script_of_address(graph, &label.address).ok();
+                of_network += usize::from(script.is_some());
                 if let Some(number) = script.and_then(|s| graph.find_script(&s)) {
                     all.push((number, label));
                 }
+            }
+            if count > 0 && of_network == 0 {
+                let (file, network) = (file.display(), &graph.manifest().network);
+                crate::show::tell(&format!(
+                    "countersign: {file}: none of its {count} labels is for an address of {network}, as the graph is"
+                ));
             }
         }
     }
@@ -324,7 +362,12 @@ fn say_left_out(file: &Path, read: &Read) {
     if read.left_out.is_empty() {
         return;
     }
-    let reasons: Vec<String> = read.left_out.iter().map(|(why, n)| format!("{n} {why}")).collect();
+    let said = |(why, n): (&String, &u64)| {
+        let first = read.first.get(why).filter(|f| !f.is_empty());
+        let first = first.map(|f| format!(" (`{f}`{})", if *n > 1 { ", …" } else { "" }));
+        format!("{n} {why}{}", first.unwrap_or_default())
+    };
+    let reasons: Vec<String> = read.left_out.iter().map(said).collect();
     let text = format!("{}: left out: {}", file.display(), reasons.join(", "));
     crate::show::tell(&format!("countersign: {}", crate::show::clean(&text)));
 }

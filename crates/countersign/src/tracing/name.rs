@@ -2,6 +2,7 @@
 
 use bitcoin::address::NetworkUnchecked;
 use bitcoin::{Address, Script};
+use chaingraph::row::BlockRow;
 use chaingraph::{Graph, OutputNum, ScriptNum, TxNum, header};
 
 use crate::fail::Fail;
@@ -84,8 +85,18 @@ pub fn script_of_address(graph: &Graph, text: &str) -> Result<Vec<u8>, Fail> {
             {
                 Ok([&[0x51, 32], &program[..]].concat())
             }
-            _ => Err(malformed(error.to_string())),
+            _ => Err(malformed(why_no_address(text, &error.to_string()))),
         },
+    }
+}
+
+/// What is probably wrong with what is no address.
+fn why_no_address(text: &str, error: &str) -> String {
+    let hex = text.chars().all(|c| c.is_ascii_hexdigit());
+    match text.len() {
+        40.. if hex => format!("{} hex digits; a txid has 64", text.len()),
+        _ if text.starts_with("0x") => "an address of another chain than Bitcoin".to_owned(),
+        _ => format!("no address of Bitcoin, or one with a character wrong ({error})"),
     }
 }
 
@@ -99,12 +110,17 @@ pub enum Named {
     Address(String, Option<ScriptNum>),
     /// A height.
     Height(u32),
+    /// A block, by its hash.
+    Block(BlockRow),
 }
 
 /// Reads what a person named.
 pub fn read(graph: &Graph, text: &str) -> Result<Named, Fail> {
     if let Some(txid) = header::read(text) {
         let txs = graph.find_txs(&txid);
+        if let (true, Some(row)) = (txs.is_empty(), graph.blocks().find(|row| row.hash == txid)) {
+            return Ok(Named::Block(row));
+        }
         if txs.is_empty() {
             return Err(Fail::malformed("txid", text, "the graph has no such transaction"));
         }

@@ -1,10 +1,11 @@
 //! Progress bars: on stderr, on a terminal only, with rate and time left.
 
+use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use chaingraph::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// The bar of a build, which changes its words as the build goes on.
 pub struct BuildBar {
@@ -64,11 +65,13 @@ pub fn bar(words: &'static str, total: u64, unit: Unit) -> ProgressBar {
         (_, Unit::Bytes) => {
             "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left"
         }
-        (_, Unit::Things) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} left",
+        (_, Unit::Things) => "{msg} {wide_bar} {human_pos}/{human_len} {rate}/s {eta} left",
     };
     let bar = ProgressBar::new(total).with_message(words);
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{:.0}", state.per_sec());
+        }));
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

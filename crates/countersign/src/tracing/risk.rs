@@ -31,6 +31,13 @@ pub fn run(cx: Context, args: &RiskArgs) -> Done {
         text.push_str(&words(address, risk.as_ref()));
         list.push(shown(address, risk.as_ref()));
     }
+    if !graph.manifest().complete {
+        text.push_str("the graph has holes: what came through them is not in these scores\n");
+    }
+    if index.not_followed_sat > 0 {
+        let lost = crate::show::btc(bitcoin::Amount::from_sat(index.not_followed_sat));
+        text.push_str(&format!("{lost} could not be followed: scores may be too low\n"));
+    }
     let json = json!({
         "risks": list,
         "label_versions": versions,
@@ -68,7 +75,11 @@ fn words(address: &str, risk: Option<&Risk>) -> String {
         return format!("{address}\n  never paid in this graph: nothing is known of it\n");
     };
     let mut text = format!("{address}\n  score {:.2}\n", risk.score);
-    for r in &risk.reasons {
+    let exposure = |r: &&trace::risk::Reason| {
+        matches!(r.touch, trace::risk::Touch::Direct | trace::risk::Touch::Indirect)
+    };
+    let dust = risk.reasons.iter().filter(|r| exposure(r) && r.weight < 0.005).count();
+    for r in risk.reasons.iter().filter(|r| !exposure(r) || r.weight >= 0.005) {
         let what = match r.touch {
             trace::risk::Touch::Own => {
                 format!("labelled {} ({}), says {}", r.label, r.kind.word(), r.source)
@@ -93,6 +104,11 @@ fn words(address: &str, risk: Option<&Risk>) -> String {
             ),
         };
         text.push_str(&format!("  {:.2}  {what}\n", r.weight));
+    }
+    if dust > 0 {
+        text.push_str(&format!(
+            "        and {dust} of less than half a hundredth (--json has all)\n"
+        ));
     }
     text
 }

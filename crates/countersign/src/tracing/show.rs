@@ -1,5 +1,6 @@
 //! `graph show`: one thing, whole.
 
+use chaingraph::row::BlockRow;
 use chaingraph::{Graph, OutputNum, Prevout, ScriptNum, TxNum, header};
 use serde_json::{Value, json};
 
@@ -8,6 +9,7 @@ use super::open;
 use crate::cli::GraphShow;
 use crate::cmd::Context;
 use crate::fail::{Done, Fail};
+use crate::show::counted;
 
 /// Runs the command.
 pub fn run(cx: Context, args: &GraphShow) -> Done {
@@ -24,7 +26,20 @@ pub fn run(cx: Context, args: &GraphShow) -> Done {
             (json, text)
         }
         Named::Address(address, script) => address_shown(&graph, &address, script),
-        Named::Height(height) => block(&graph, height)?,
+        Named::Height(height) => {
+            let Some(row) = graph.blocks().find(|row| row.height == Some(height)) else {
+                let unknown = graph.blocks().filter(|row| row.height.is_none()).count();
+                let why = match unknown {
+                    0 => "the graph has no block of that height".to_owned(),
+                    n => format!(
+                        "the graph has no block that is known to be of that height; of {n} it knows none: ask for them by hash"
+                    ),
+                };
+                return Err(Fail::malformed("height", height, why));
+            };
+            block(&graph, &row)
+        }
+        Named::Block(row) => block(&graph, &row),
     };
     cx.say(&json, &text);
     Ok(())
@@ -152,32 +167,30 @@ fn address_shown(graph: &Graph, address: &str, script: Option<ScriptNum>) -> (Va
     });
     let btc = |sat| crate::show::btc(bitcoin::Amount::from_sat(sat));
     let mut text = format!(
-        "address {address}\nreceived {} in {} outputs, holds {}\n",
+        "address {address}\nreceived {} in {}, holds {}\n",
         btc(received),
-        outputs.len(),
+        counted(outputs.len(), "output"),
         btc(balance)
     );
     outputs.iter().for_each(|o| text.push_str(&output_text(graph, *o)));
     (json, text)
 }
 
-fn block(graph: &Graph, height: u32) -> Result<(Value, String), Fail> {
-    let Some(row) = graph.blocks().find(|row| row.height == Some(height)) else {
-        return Err(Fail::malformed("height", height, "the graph has no block of that height"));
-    };
-    let txs = graph.txs_of(&row);
+fn block(graph: &Graph, row: &BlockRow) -> (Value, String) {
+    let txs = graph.txs_of(row);
     let txids: Vec<String> = txs.clone().map(|tx| header::show(&graph.txid(TxNum(tx)))).collect();
     let json = json!({
         "kind": "block", "hash": header::show(&row.hash), "height": row.height, "time": name::time(row.time),
         "bytes": row.len, "txids": txids, "after_hole": row.starts_piece && row.before.blocks > 0,
     });
     let text = format!(
-        "block {}\nheight {height}, {}, {} bytes, {} transactions\n{}",
+        "block {}\n{}, {}, {} bytes, {}\n{}",
         header::show(&row.hash),
+        row.height.map_or_else(|| "unknown height".to_owned(), |h| format!("height {h}")),
         name::time(row.time),
         row.len,
-        txids.len(),
+        counted(txids.len(), "transaction"),
         txids.iter().map(|t| format!("  {t}\n")).collect::<String>()
     );
-    Ok((json, text))
+    (json, text)
 }

@@ -177,7 +177,7 @@ fn tag_into(
     read: &mut Read,
 ) {
     let Some(address) = tag.address.take().or(tag.identifier.take()) else {
-        return read.leave_out("without an address");
+        return read.leave_out("without an address", tag.label.as_deref().unwrap_or_default());
     };
     // Two names for one thing: a tag's own one stands before the header's other one.
     tag.currency = tag.currency.or(tag.asset.take());
@@ -186,7 +186,7 @@ fn tag_into(
     let currency = tag.currency.or(tag.asset);
     let network = tag.network.or_else(|| currency.clone());
     if !is_bitcoin(network.as_deref(), currency.as_deref(), &address) {
-        return read.leave_out("of other chains");
+        return read.leave_out("of other chains", &address);
     }
     let (label, source) = (tag.label.unwrap_or_default(), tag.source.unwrap_or_default());
     let abuse = tag.abuse.unwrap_or_default();

@@ -225,7 +225,7 @@ fn sources(ground: &Ground, texts: &[String]) -> Result<Vec<OutputNum>, Fail> {
                 };
                 all.extend(graph.outputs_with(&[script]).into_iter().filter(early));
             }
-            Named::Height(_) => {
+            Named::Height(_) | Named::Block(_) => {
                 return Err(Fail::malformed(
                     "source",
                     text,

@@ -1,6 +1,8 @@
 //! Small chains made by hand, one scene each: bridges that answer and bridges that give back, deposit addresses, labels
 //! in a service's cluster, traces that are cut.
 
+use std::path::Path;
+
 use bitcoin::absolute::LockTime;
 use bitcoin::block::{Header, Version};
 use bitcoin::consensus::encode::serialize;
@@ -134,6 +136,22 @@ fn point(txid: Txid, vout: u32) -> OutPoint {
     OutPoint::new(txid, vout)
 }
 
+/// Checks a result against its schema, and that the example beside the schema is this very result. With
+/// `COUNTERSIGN_WRITE_EXAMPLES` set, the example is written.
+fn is_example(name: &str, value: &Value) {
+    let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schemas"));
+    let read = |path: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(docs.join(path)).unwrap()).unwrap()
+    };
+    testkit::schema::fits(&read(&format!("{name}.json")), value, name);
+    let example = format!("examples/{name}.json");
+    if std::env::var_os("COUNTERSIGN_WRITE_EXAMPLES").is_some() {
+        let text = serde_json::to_string_pretty(value).unwrap() + "\n";
+        std::fs::write(docs.join(&example), text).unwrap();
+    }
+    assert_eq!(&read(&example), value, "docs/schemas/{example} is not what the program says today");
+}
+
 /// A key, and the script of a deposit to tBTC that the wallet's or the refund's key spends.
 fn tbtc(depositor: u8, wallet: &[u8; 33], refund: &[u8; 33]) -> ScriptBuf {
     let hash = |key: &[u8; 33]| hash160::Hash::hash(key).to_byte_array();
@@ -220,6 +238,15 @@ fn bridges_are_named_by_what_they_reveal_and_answer() {
     // A labelled vault ends the trace, but not where it gave the coins back.
     s.labels(&[(&vault, "a bridge", "bridge")]);
     let found = s.desk.ok(&format!("trace forward {theft} --graph g --labels labels.csv"));
+    is_example("trace", &found);
+    s.desk.ok(&format!("trace forward {theft} --graph g --labels labels.csv --case k"));
+    let json = |path: &str| -> Value {
+        let text = std::fs::read_to_string(s.desk.dir.join(path)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    is_example("case", &json("k/case.json"));
+    s.desk.ok("labels import csv labels.csv --out labels.json");
+    is_example("label", &json("labels.json"));
     let told = found["handovers"].as_array().unwrap();
     assert_eq!((&told[1]["refunded"], &told[1]["confidence"]), (&false.into(), &0.95.into()));
     assert_eq!((&told[2]["refunded"], &told[2]["confidence"]), (&true.into(), &0.95.into()));

@@ -172,6 +172,16 @@ fn the_planted_theft_is_followed_to_its_services() {
     );
     let found = desk.ok(&line);
     assert_eq!(found["stolen_sat"], theft["stolen_sat"]);
+    let all = "--labels c/truth/labels.csv --method all --through-mixers";
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../../docs/schemas/trace.json")).unwrap();
+    let several = desk.ok(&format!("trace forward {txid} --graph g {all}"));
+    several["traces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .for_each(|t| testkit::schema::fits(&schema, t, "trace"));
+    testkit::schema::fits(&schema, &found, "trace");
     // Every payment to a service, to the satoshi and by outpoint; the bridge is labelled too.
     let rows = |value: &Value, sat: &str| {
         let mut rows: Vec<(String, u64)> = value
@@ -240,6 +250,18 @@ fn the_planted_theft_is_followed_to_its_services() {
         .map(|s| s["strength"].as_f64().unwrap())
         .fold(1.0, f64::min);
     assert!((best["weakest"]["strength"].as_f64().unwrap() - least).abs() < 1e-12);
+    // To a service's address: straight ways stand above those through mixes, and each ends where it arrives.
+    let service = found["resolved"][0]["address"].as_str().unwrap();
+    let path =
+        desk.ok(&format!("trace path {txid} {service} --graph g --labels c/truth/labels.csv"));
+    let ways = path["paths"].as_array().unwrap();
+    assert!(ways.len() >= 4);
+    for (rank, way) in ways.iter().enumerate() {
+        let steps = way["steps"].as_array().unwrap();
+        assert!(rank >= 4 || steps.iter().all(|s| s["mixed"] == false), "{way}");
+        let arrived = steps.iter().filter(|s| s["address"] == service).count();
+        assert_eq!((arrived, &steps.last().unwrap()["label"]), (1, &"service-0".into()));
+    }
     // Backward from a delivery, the theft's own coins are what it came from.
     let delivery = theft["delivered"][0]["outpoint"].as_str().unwrap();
     let back = desk.ok(&format!("trace backward {delivery} --graph g"));
@@ -254,6 +276,61 @@ fn the_planted_theft_is_followed_to_its_services() {
     );
     // Nothing is overwritten.
     assert_eq!(desk.run(&line).0, 1);
+}
+
+#[test]
+fn the_sample_in_the_readme_is_what_the_program_says() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let desk = Desk::new();
+    // The chain of docs/tracing.md.
+    let guide = std::fs::read_to_string(root.join("docs/tracing.md")).unwrap();
+    assert!(guide.contains("--bin chaingen -- --blocks 500 --txs 50000 --seed 1 --out chain"));
+    let plan = Plan { blocks: 500, txs: 50_000, seed: 1, out: desk.dir.join("chain") };
+    generate(&plan, &mut |_| {}).unwrap();
+    desk.ok("graph build --blocks chain --out graph");
+    let theft = std::fs::read_to_string(desk.dir.join("chain/truth/theft.json")).unwrap();
+    let theft: Value = serde_json::from_str(&theft).unwrap();
+    let (head, rest) = readme.split_once("$ countersign trace forward TXID").unwrap();
+    assert!(head.ends_with("```text\n"));
+    let (options, sample) = rest.split_once('\n').unwrap();
+    let sample = sample.split_once("```").unwrap().0;
+    let line = format!("trace forward {}{options}", theft["txid"].as_str().unwrap());
+    let output = std::process::Command::new(EXE)
+        .args(line.split(' '))
+        .current_dir(&desk.dir)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with(sample), "README:\n{sample}\nsaid:\n{said}");
+    let svg = std::fs::read(desk.dir.join("flow.svg")).unwrap();
+    let kept = root.join("docs/samples/flow.svg");
+    if std::env::var_os("COUNTERSIGN_WRITE_EXAMPLES").is_some() {
+        std::fs::write(&kept, &svg).unwrap();
+    }
+    assert!(
+        std::fs::read(kept).unwrap() == svg,
+        "docs/samples/flow.svg is not what is drawn today"
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let desk = Desk::new();
+    chain(&desk, 60, 2_000, 9);
+    for line in ["graph info g", "coinjoin classify --graph g", "graph show 5 --graph g"] {
+        let mut child = std::process::Command::new(EXE)
+            .args(line.split(' '))
+            .current_dir(&desk.dir)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{line}");
+    }
 }
 
 #[test]

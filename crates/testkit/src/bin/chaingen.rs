@@ -10,6 +10,10 @@ Writes blk*.dat with N transactions in N blocks, and DIR/truth. The same numbers
 Proof of work is ten zero bits and signatures are dummies of real length: no node takes these blocks.";
 
 fn main() -> ExitCode {
+    if std::env::args().skip(1).any(|arg| arg == "--help" || arg == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let plan = match plan(std::env::args().skip(1)) {
         Ok(plan) => plan,
         Err(why) => {
@@ -17,6 +21,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if plan.out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        eprintln!("{} is not empty: nothing was written", plan.out.display());
+        return ExitCode::from(1);
+    }
     let started = std::time::Instant::now();
     let total = plan.blocks;
     let result = generate(&plan, &mut |done| {

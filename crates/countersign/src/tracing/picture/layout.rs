@@ -133,6 +133,13 @@ fn with_boxes(
     });
     let mixes: HashMap<TxNum, What> = mixed.collect();
     let shown = largest(found, edges, chains, &mixes, boxes);
+    let mut mixes = mixes;
+    if report.query.through_mixers {
+        let mut judge = trace::taint::Mixes::new(&ground.graph);
+        let mix = |tx: &TxNum| judge.of(*tx).map(|mix| (*tx, What::Mix(*tx, mix.class.word())));
+        let gone_through: Vec<_> = shown.iter().filter_map(mix).collect();
+        mixes.extend(gone_through);
+    }
     let drawn = |head: TxNum| shown.contains(&head) || mixes.contains_key(&head);
     let columns = columns(edges, chains, &drawn);
     let mut build = Build {

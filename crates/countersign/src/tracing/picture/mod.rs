@@ -23,6 +23,10 @@ pub fn dot(ground: &Ground, report: &Report) -> String {
             || {
                 ends += 1;
                 let at = name::address_of(graph, edge.output).unwrap_or_default();
+                let met = report.found.resolved.iter().find(|m| m.arrival.output == edge.output);
+                let label =
+                    met.map(|m| format!("{} ({})\\n", quoted(&m.label.label), m.label.kind.word()));
+                let at = format!("{}{at}", label.unwrap_or_default());
                 let end = format!("end{ends}");
                 text.push_str(&format!("  \"{end}\" [shape=plaintext, label=\"{at}\"];\n"));
                 end
@@ -32,6 +36,17 @@ pub fn dot(ground: &Ground, report: &Report) -> String {
         let btc = crate::show::btc(bitcoin::Amount::from_sat(edge.tainted_sat));
         text.push_str(&format!("  \"{from}\" -> \"{to}\" [label=\"{btc}\"];\n"));
     }
+    for mix in &report.found.mixed {
+        let txid = header::show(&graph.txid(mix.tx));
+        let short = txid.get(..8).unwrap_or(&txid);
+        let class = mix.class.word();
+        text.push_str(&format!("  \"{txid}\" [label=\"mix: {class}\\n{short}\"];\n"));
+    }
     text.push_str("}\n");
     text
+}
+
+/// Text from outside, in a string of Graphviz.
+fn quoted(text: &str) -> String {
+    crate::show::clean(text).replace('\\', "\\\\").replace('"', "\\\"")
 }
