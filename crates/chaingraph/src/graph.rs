@@ -281,20 +281,45 @@ impl Graph {
         read_script(self.col(Column::ScriptBytes), self.col(Column::ScriptOffsets), script.0)
     }
 
-    /// A data output's script: those of its block stand one after the other, in the order of the outputs.
+    /// A data output's script: those of its block stand one after the other, in the order of the outputs. Who asks for
+    /// several in rising order, with one cursor, walks each block once.
     #[must_use]
-    pub fn data(&self, output: OutputNum) -> Option<&[u8]> {
-        let before = self.last_block(|row| row.before.outputs <= output.0)?.before;
+    pub fn data(&self, cursor: &mut DataCursor, output: OutputNum) -> Option<&[u8]> {
         let scripts = self.u32s(Column::Script);
         if scripts.get(output.idx()) != Some(&NONE) {
             return None;
         }
-        let earlier = scripts.get(index(before.outputs)..output.idx())?;
-        let mut rest = self.col(Column::DataBytes).get(index(before.data_bytes)..)?;
-        for _ in earlier.iter().filter(|script| **script == NONE) {
+        if !(cursor.output..cursor.end).contains(&output.0) {
+            let row = self.last_block(|row| row.before.outputs <= output.0)?;
+            let next = u32::try_from(row.before.blocks + 1).ok();
+            let next = next.and_then(|next| self.block(BlockNum(next)));
+            *cursor = DataCursor {
+                output: row.before.outputs,
+                end: next.map_or(self.manifest.counts.outputs, |next| next.before.outputs),
+                place: row.before.data_bytes,
+            };
+        }
+        let between = scripts.get(index(cursor.output)..output.idx())?;
+        let column = self.col(Column::DataBytes);
+        let mut rest = column.get(index(cursor.place)..)?;
+        for _ in between.iter().filter(|script| **script == NONE) {
             rest = read_data(rest)?.1;
         }
+        cursor.output = output.0;
+        cursor.place = (column.len() - rest.len()) as u64;
         Some(read_data(rest)?.0)
+    }
+
+    /// The scripts of a transaction's outputs, of data outputs too.
+    pub fn scripts_of(&self, tx: TxNum) -> impl Iterator<Item = (OutputNum, Vec<u8>)> + '_ {
+        let mut cursor = DataCursor::default();
+        self.outputs_of(tx).map(move |output| {
+            let script = match self.script(output) {
+                Some(script) => self.packed(script).map(|p| p.script()).unwrap_or_default(),
+                None => self.data(&mut cursor, output).unwrap_or_default().to_vec(),
+            };
+            (output, script)
+        })
     }
 
     /// An output's script, of data outputs too.
@@ -302,7 +327,7 @@ impl Graph {
     pub fn script_of(&self, output: OutputNum) -> Vec<u8> {
         match self.script(output) {
             Some(script) => self.packed(script).map(|p| p.script()).unwrap_or_default(),
-            None => self.data(output).unwrap_or_default().to_vec(),
+            None => self.data(&mut DataCursor::default(), output).unwrap_or_default().to_vec(),
         }
     }
 
@@ -447,6 +472,14 @@ impl Graph {
         }
         ScriptNum(at)
     }
+}
+
+/// Where [`Graph::data`] was last: an output, the end of its block, and the place of its script.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DataCursor {
+    output: u64,
+    end: u64,
+    place: u64,
 }
 
 /// See [`Graph::walk`].

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapMut, MmapOptions, RemapOptions};
 
 /// A file, read only.
 #[derive(Debug, Default)]
@@ -91,7 +91,12 @@ impl GrowingMap {
     pub fn grow(&mut self, more: usize) -> io::Result<()> {
         let len = self.len + more;
         if len > self.map.len() {
-            self.map = Self::map(&self.file, len + (len / 8).max(STEP))?;
+            let capacity = len + (len / 4).max(STEP);
+            reserve(&self.file, capacity as u64)?;
+            // SAFETY: the file has this length now, is written by this process alone, and is cut only by `finish`; nobody
+            // holds a piece of the map while it moves, as `self` is borrowed alone. Moved, not mapped anew: a new map would
+            // fault in every page again.
+            unsafe { self.map.remap(capacity, RemapOptions::new().may_move(true))? };
         }
         self.len = len;
         Ok(())

@@ -122,6 +122,10 @@ struct Record {
     len: usize,
 }
 
+/// Records of a file with the same number of transactions that are tried: a file of 128 MiB with honest blocks of two
+/// transactions each has fewer.
+const TRIES_MAX: usize = 100_000;
+
 /// The records of an undo file by the number of transactions they begin with, which few blocks share.
 type Records = HashMap<usize, Vec<Record>>;
 
@@ -160,8 +164,11 @@ impl Undos {
         inputs: impl ExactSizeIterator<Item = u32> + Clone,
     ) -> Result<Option<BlockUndo>, BuildError> {
         let Some((file, records)) = self.files.get(&place.file) else { return Ok(None) };
+        if inputs.len() == 0 {
+            return Ok(None); // nothing but a coinbase: nothing was spent
+        }
         let mut bytes = Vec::new();
-        for record in records.get(&inputs.len()).into_iter().flatten() {
+        for record in records.get(&inputs.len()).into_iter().flatten().take(TRIES_MAX) {
             file.read(record.offset, record.len + 32, &mut bytes)?;
             let Some((undo, sum)) = bytes.split_at_checked(record.len) else { continue };
             let mut engine = sha256d::Hash::engine();

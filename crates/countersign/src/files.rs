@@ -81,45 +81,70 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// A folder that is written beside its place and put there whole, so that nobody finds half of one. What is not put in
-/// place is removed.
-#[derive(Debug)]
+/// place is removed; of what was there before, only an empty folder, or with force one that holds our files alone.
 pub struct Folder {
     beside: PathBuf,
     place: PathBuf,
+    force: Force,
+    is_ours: Box<dyn Fn(&str) -> bool>,
+    was_there: bool,
 }
 
 impl Folder {
-    /// Begins a folder. One that is there must be empty, or with `force` hold nothing but files of names that are ours.
-    pub fn new(place: &Path, force: Force, is_ours: impl Fn(&str) -> bool) -> Result<Self, Fail> {
+    /// Begins a folder whose files have names for which `is_ours` holds.
+    pub fn new(
+        place: &Path,
+        force: Force,
+        is_ours: impl Fn(&str) -> bool + 'static,
+    ) -> Result<Self, Fail> {
         let failed = |e: std::io::Error| Fail::failed(format!("{}: {e}", place.display()));
-        match std::fs::read_dir(place) {
-            Ok(entries) => {
-                for entry in entries {
-                    let name = entry.map_err(failed)?.file_name();
-                    if !force.0 {
-                        let text =
-                            format!("{} exists already; --force replaces it", place.display());
-                        return Err(Fail::failed(text));
-                    }
-                    if !name.to_str().is_some_and(&is_ours) {
-                        let (place, name) = (place.display(), name.display());
-                        let text = format!("{place} holds `{name}`, which is not ours to replace");
-                        return Err(Fail::failed(text));
-                    }
-                }
+        let Some(name) = place.file_name() else {
+            return Err(Fail::failed(format!("{}: give a folder by its name", place.display())));
+        };
+        let was_there = match std::fs::symlink_metadata(place) {
+            Ok(found) if found.is_dir() => true,
+            Ok(_) => {
+                let text = format!("{} is something else than a folder", place.display());
+                return Err(Fail::failed(text));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error)),
-        }
-        let mut name = std::ffi::OsString::from(".");
-        name.push(place.file_name().unwrap_or_default());
-        name.push(format!(".new-{}", std::process::id()));
-        let beside = place.with_file_name(name);
-        if let Some(above) = place.parent() {
+        };
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".new-{}", unused_number()?));
+        let beside = place.with_file_name(hidden);
+        let folder =
+            Self { beside, place: place.to_owned(), force, is_ours: Box::new(is_ours), was_there };
+        if was_there {
+            folder.check(&folder.place)?;
+        } else if let Some(above) = place.parent() {
             std::fs::create_dir_all(above).map_err(failed)?;
         }
-        std::fs::create_dir(&beside).map_err(failed)?;
-        Ok(Self { beside, place: place.to_owned() })
+        std::fs::create_dir(&folder.beside).map_err(failed)?;
+        if was_there {
+            let mode = std::fs::metadata(place).map_err(failed)?.permissions();
+            std::fs::set_permissions(&folder.beside, mode).map_err(failed)?;
+        }
+        Ok(folder)
+    }
+
+    /// Whether what lies in `dir` may be replaced.
+    fn check(&self, dir: &Path) -> Result<(), Fail> {
+        let place = self.place.display();
+        let failed = |e: std::io::Error| Fail::failed(format!("{place}: {e}"));
+        for entry in std::fs::read_dir(dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !self.force.0 {
+                return Err(Fail::failed(format!("{place} exists already; --force replaces it")));
+            }
+            let (name, kind) = (entry.file_name(), entry.file_type().map_err(failed)?);
+            if !kind.is_file() || !name.to_str().is_some_and(|name| (self.is_ours)(name)) {
+                let name = name.display();
+                return Err(Fail::failed(format!("{place} holds `{name}`, which is not ours")));
+            }
+        }
+        Ok(())
     }
 
     /// Where to write.
@@ -127,19 +152,27 @@ impl Folder {
         &self.beside
     }
 
-    /// Puts it in its place, in one step.
+    /// Puts it in its place, in one step. What came to the place meanwhile is not replaced.
     pub fn finish(self) -> Result<(), Fail> {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         let failed = |e: std::io::Error| Fail::failed(format!("{}: {e}", self.place.display()));
+        let rename = |flags: RenameFlags| {
+            renameat_with(CWD, &self.beside, CWD, &self.place, flags).map_err(|e| failed(e.into()))
+        };
         std::fs::File::open(&self.beside).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        if self.place.exists() {
-            // The old one lies beside it then, and goes with `self`.
-            renameat_with(CWD, &self.beside, CWD, &self.place, RenameFlags::EXCHANGE)
-                .map_err(|e| failed(e.into()))?;
+        if self.was_there {
+            rename(RenameFlags::EXCHANGE)?;
+            // The old one lies beside it now, where nobody looks for it: who wrote into it meanwhile gets it back.
+            if let Err(error) = self.check(&self.beside) {
+                rename(RenameFlags::EXCHANGE)?;
+                return Err(error);
+            }
         } else {
-            std::fs::rename(&self.beside, &self.place).map_err(failed)?;
+            rename(RenameFlags::NOREPLACE)?;
         }
-        Ok(())
+        let above = self.place.parent().filter(|p| !p.as_os_str().is_empty());
+        let above = above.unwrap_or(Path::new("."));
+        std::fs::File::open(above).and_then(|dir| dir.sync_all()).map_err(failed)
     }
 }
 
@@ -147,6 +180,11 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.beside); // nothing is there after a rename
     }
+}
+
+/// A number that no other run took.
+fn unused_number() -> Result<String, Fail> {
+    Ok(hex(&random::<6>()?))
 }
 
 /// Asks a person at a terminal to say that the words shown were read; programs pass by, `--yes` too.

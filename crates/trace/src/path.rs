@@ -47,7 +47,7 @@ const OUTPUTS_MAX: usize = 2_000_000;
 
 /// The strongest ways from any of `from` to any of `to`, each ending where it first arrives. Each output keeps its
 /// strongest ways, so they differ in their end or in the way there. `progress` is told transactions passed and in all.
-/// Returns whether everything was looked at.
+/// Returns whether everything was looked at: not past too many outputs, nor past inputs of unknown value.
 #[must_use]
 pub fn ways(
     graph: &Graph,
@@ -59,12 +59,14 @@ pub fn ways(
     let Some(last) = to.iter().max().and_then(|o| graph.tx_of(*o)) else {
         return (Vec::new(), true);
     };
-    let mut search = Search { graph, ends, best: HashMap::new(), pending: BTreeSet::new() };
+    let sources: HashSet<OutputNum> = from.iter().copied().collect();
+    let (best, pending) = (HashMap::new(), BTreeSet::new());
+    let mut search = Search { graph, ends, sources, best, pending, whole: true };
     for output in from {
         let Some(tx) = graph.tx_of(*output) else { continue };
         let step = Step { output: *output, tx, strength: 1.0, mixed: false };
         search.arrive(step, None, 1.0, 1.0);
-        search.pending.extend(graph.spender(*output));
+        search.go_on(tx, *output);
     }
     let first = search.pending.first().map_or(0, |tx| tx.0);
     let mut mixes = Mixes::new(graph);
@@ -75,10 +77,10 @@ pub fn ways(
         if search.best.len() > OUTPUTS_MAX {
             return (search.read(), false);
         }
-        progress(u64::from(tx.0 - first), u64::from(last.0.saturating_sub(first)));
+        progress(u64::from(tx.0.saturating_sub(first)), u64::from(last.0.saturating_sub(first)));
         search.pass(tx, &mut mixes);
     }
-    (search.read(), true)
+    (search.read(), search.whole)
 }
 
 /// How an output was reached: by which step, from which rank of which output, how strongly.
@@ -98,8 +100,10 @@ struct Place {
 struct Search<'a> {
     graph: &'a Graph,
     ends: HashSet<OutputNum>,
+    sources: HashSet<OutputNum>,
     best: HashMap<OutputNum, Place>,
     pending: BTreeSet<TxNum>,
+    whole: bool,
 }
 
 /// Ways kept for each output.
@@ -117,18 +121,26 @@ impl Search<'_> {
         place.ways.push(Reached { step, before, strength });
     }
 
+    /// To the spender of an output of `tx`, unless the way ends there. Only forward: a damaged graph may say otherwise.
+    fn go_on(&mut self, tx: TxNum, output: OutputNum) {
+        let ends = self.ends.contains(&output) && !self.sources.contains(&output);
+        self.pending.extend(self.graph.spender(output).filter(|by| *by > tx && !ends));
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "shares")]
     fn pass(&mut self, tx: TxNum, mixes: &mut Mixes<'_>) {
         let mut arriving: Vec<(OutputNum, usize, f64, f64)> = Vec::new();
         let (mut sum, mut ours) = (0.0, 0.0);
         for prevout in self.graph.prevouts(tx) {
-            let value = self.graph.prevout_value(prevout).unwrap_or(0) as f64;
+            let Some(value) = self.graph.prevout_value(prevout) else {
+                self.whole = false; // how much of it came this way can't be said
+                return;
+            };
+            let value = value as f64;
             sum += value;
             let chaingraph::Prevout::Held(output) = prevout else { continue };
-            let Some(place) = self.best.get(&output).filter(|_| !self.ends.contains(&output))
-            else {
-                continue;
-            };
+            let ends = self.ends.contains(&output) && !self.sources.contains(&output);
+            let Some(place) = self.best.get(&output).filter(|_| !ends) else { continue };
             ours += value * place.origin;
             for (rank, reached) in place.ways.iter().enumerate() {
                 arriving.push((output, rank, reached.strength, place.origin));
@@ -143,14 +155,14 @@ impl Search<'_> {
         let mixed = mixes.of(tx).is_some();
         let outputs: Vec<OutputNum> = self.graph.outputs_of(tx).collect();
         let alike = mixed.then(|| Alike::of(outputs.iter().map(|o| self.graph.value(*o))));
-        let total: u64 = outputs.iter().map(|o| self.graph.value(*o)).sum();
+        let total: f64 = outputs.iter().map(|o| self.graph.value(*o) as f64).sum();
         for output in &outputs {
             let value = self.graph.value(*output);
             if value == 0 || self.graph.script(*output).is_none() {
                 continue;
             }
             // Out of a mix, an output of a value of its own is nobody's more than the others are.
-            let share = value as f64 / total as f64;
+            let share = value as f64 / total;
             let share =
                 alike.as_ref().map(|a| a.one_of(value)).filter(|s| *s < 1.0).unwrap_or(share);
             for (from, rank, before, purer) in &arriving {
@@ -158,8 +170,9 @@ impl Search<'_> {
                 let step = Step { output: *output, tx, strength, mixed };
                 self.arrive(step, Some((*from, *rank)), before * strength, origin);
             }
-            let goes_on = !arriving.is_empty() && !self.ends.contains(output);
-            self.pending.extend(self.graph.spender(*output).filter(|_| goes_on));
+            if !arriving.is_empty() {
+                self.go_on(tx, *output);
+            }
         }
     }
 
@@ -168,9 +181,6 @@ impl Search<'_> {
         for end in &self.ends {
             let ways = self.best.get(end).map_or(&[][..], |place| &place.ways);
             for (rank, reached) in ways.iter().enumerate() {
-                if reached.before.is_none() {
-                    continue; // the source itself
-                }
                 found.push(Way { steps: self.steps(*end, rank), strength: reached.strength });
             }
         }

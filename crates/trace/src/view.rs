@@ -1,5 +1,8 @@
 //! A transaction as the rules see it: values, script types, which scripts are the same. From the graph, or from a list.
 
+use std::cell::Cell;
+
+use chaingraph::graph::DataCursor;
 use chaingraph::header::Hash;
 use chaingraph::script::ScriptKind;
 use chaingraph::{Graph, Prevout, ScriptNum, TxNum};
@@ -81,6 +84,8 @@ pub struct Viewer<'a> {
     graph: &'a Graph,
     coordinators: [Option<ScriptNum>; 2],
     is_mainnet: bool,
+    /// Transactions are mostly read in rising order: data outputs then in one walk.
+    cursor: Cell<DataCursor>,
 }
 
 impl<'a> Viewer<'a> {
@@ -88,7 +93,8 @@ impl<'a> Viewer<'a> {
     #[must_use]
     pub fn new(graph: &'a Graph) -> Self {
         let coordinators = COORDINATORS.map(|script| graph.find_script(&script));
-        Self { graph, coordinators, is_mainnet: graph.manifest().network == "bitcoin" }
+        let is_mainnet = graph.manifest().network == "bitcoin";
+        Self { graph, coordinators, is_mainnet, cursor: Cell::default() }
     }
 
     /// Fills `view` with a transaction. `time` is its block's.
@@ -118,6 +124,7 @@ impl<'a> Viewer<'a> {
                 },
             });
         }
+        let mut cursor = self.cursor.get();
         for output in graph.outputs_of(tx) {
             let script = graph.script(output);
             let (kind, pushed) = match script {
@@ -125,7 +132,7 @@ impl<'a> Viewer<'a> {
                     let kind = graph.packed(script).map_or(ScriptKind::Other, |p| p.kind());
                     (kind, None)
                 }
-                None => (ScriptKind::Data, graph.data(output).and_then(pushed)),
+                None => (ScriptKind::Data, graph.data(&mut cursor, output).and_then(pushed)),
             };
             view.outputs.push(Output {
                 value: graph.value(output),
@@ -135,6 +142,7 @@ impl<'a> Viewer<'a> {
                 coordinator: script.is_some() && self.coordinators.contains(&script),
             });
         }
+        self.cursor.set(cursor);
         let traits = graph.traits(tx);
         view.sorted_inputs = Some(traits.sorted_inputs());
         view.sorted_outputs = traits.sorted_outputs();

@@ -38,7 +38,7 @@ pub struct Options {
 }
 
 /// Outputs between seals, if nothing speaks for another number: some seconds of work.
-pub const SEAL_OUTPUTS: u64 = 16_000_000;
+pub const SEAL_OUTPUTS: u64 = 40_000_000;
 
 /// How far a build is, for a progress bar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

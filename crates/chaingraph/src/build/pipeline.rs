@@ -50,10 +50,16 @@ pub fn run(
     let left: u64 = links.iter().map(|l| u64::from(l.found.place.len)).sum();
     // A script for about 400 bytes of blocks, on the main network and in ours; the table grows if that is too few.
     let expected = index(total / 400).min(1 << 31);
-    let linker = Linker::open(dir, manifest.counts, coins, manifest.complete).map_err(io)?;
+    // Up to the first hole an unknown coin can only be an invention, whatever is missing later.
+    let from_genesis = chain.links.first().is_some_and(|l| l.height.is_some_and(|h| h <= 1));
+    let before = chain.links.get(1..done.max(1)).unwrap_or_default();
+    let left_out = manifest.counts.blocks < done as u64;
+    let strict = from_genesis && !left_out && !before.iter().any(|link| link.starts_piece);
+    let linker = Linker::open(dir, manifest.counts, coins, strict).map_err(io)?;
     let mut scripter = Scripter::open(dir, manifest.counts, key, expected).map_err(io)?;
-    let undos =
-        if manifest.complete { None } else { Some(Undos::open(&scan.files, scan.network)?) };
+    // Where no block is missing, and none may be left out, undo data tells nothing new.
+    let whole = chain.complete && options.bad == Bad::Refuse;
+    let undos = if whole { None } else { Some(Undos::open(&scan.files, scan.network)?) };
     manifest.bytes_read = total - left;
 
     std::thread::scope(|scope| {
@@ -97,6 +103,7 @@ pub fn run(
         // The last seal: after whichever block came last, which need not be the chain's last one.
         let scripts = scripter.finish().map_err(io)?;
         manifest.counts = both(linked, &scripts);
+        manifest.complete &= manifest.counts.externals == 0;
         if let Some(tip) = tip {
             manifest.tip = tip;
         }
@@ -192,6 +199,9 @@ fn link_all(
         let item = match item {
             Item::Block(mut work) => {
                 work.starts_piece |= hole;
+                if work.starts_piece && linker.counts.blocks > 0 {
+                    linker.note_hole();
+                }
                 match linker.block(&mut work)? {
                     Ok(()) => {
                         hole = false;

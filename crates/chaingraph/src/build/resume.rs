@@ -15,7 +15,7 @@ use crate::map::{GrowingMap, Map};
 use crate::num::index;
 use crate::order::Chain;
 use crate::row::{BlockRow, NONE};
-use crate::source::{Bad, Scan};
+use crate::source::{Bad, Found, Scan};
 
 /// A place in the chain to begin at.
 pub struct Start {
@@ -68,7 +68,13 @@ pub fn start(
         common_blocks(&blocks, &old, chain, scan, bad)?;
     // What the scan and the order leave out was found anew; what linking left out stays so while its bytes are the same.
     let mut skipped = fresh.skipped.clone();
-    skipped.extend(left_out);
+    for (link, left_out) in left_out {
+        let error = scan.bad_block(&link, &left_out.reason);
+        if let BuildError::BadBlock { path, offset, reason } = error {
+            notices.push(Notice::Skipped(path, offset, reason));
+        }
+        skipped.push(left_out);
+    }
     let complete = fresh.complete && skipped.is_empty();
     if common == old.counts.blocks && old.finished && done == chain.links.len() {
         let complete = complete && old.counts.externals == 0;
@@ -93,7 +99,7 @@ pub fn start(
     let manifest = Manifest {
         counts,
         tip: tip.map(|row| header::show(&row.hash)).unwrap_or_default(),
-        complete,
+        complete: complete && counts.externals == 0,
         skipped,
         ..fresh
     };
@@ -130,7 +136,7 @@ struct Common {
     /// Whether the last link was left out.
     hole: bool,
     /// What was left out.
-    left_out: Vec<Skipped>,
+    left_out: Vec<(Found, Skipped)>,
 }
 
 /// Walks graph and chain side by side, heights and beginnings of pieces included.
@@ -166,7 +172,7 @@ fn common_blocks(
                 return Err(scan.bad_block(&link.found, &skipped.reason));
             }
             common.hole = true;
-            common.left_out.push((*skipped).clone());
+            common.left_out.push((link.found, (*skipped).clone()));
         }
         common.links += 1;
     }

@@ -34,8 +34,10 @@ pub fn lock(dir: &Path) -> Result<File, BuildError> {
     if !dir.exists() {
         std::fs::create_dir_all(dir).map_err(io("making it"))?;
     }
-    // The manifest comes before the columns. Another program's may bear that name: it is read before anything is cut.
-    if !dir.join(manifest::FILE).exists() {
+    // The manifest comes before the columns. Another program's may bear that name: it is read before anything is done.
+    if dir.join(manifest::FILE).exists() {
+        Manifest::read(dir)?;
+    } else {
         for entry in std::fs::read_dir(dir).map_err(io("listing it"))? {
             let name = entry.map_err(io("listing it"))?.file_name();
             if name != LOCK && name != "manifest.new" {

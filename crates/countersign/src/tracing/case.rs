@@ -56,11 +56,15 @@ pub fn write(cx: Context, dir: &Path, asked: &Value, ground: &Ground, reports: &
     let sums: String = written.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
     files::write(&folder.path().join(SUMS), sums.as_bytes(), Force(false), false)?;
     // The analyst's notes outlive a case that is made anew.
-    let notes = match files::read(&dir.join(NOTES)) {
-        Ok(notes) => notes,
-        Err(_) => b"# Notes\n\nThis file is the analyst's; no hash covers it.\n".to_vec(),
-    };
-    files::write(&folder.path().join(NOTES), &notes, Force(false), false)?;
+    let (old, new) = (dir.join(NOTES), folder.path().join(NOTES));
+    match std::fs::copy(&old, &new) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = b"# Notes\n\nThis file is the analyst's; no hash covers it.\n";
+            files::write(&new, text, Force(false), false)?;
+        }
+        Err(error) => return Err(Fail::failed(format!("{}: {error}", old.display()))),
+    }
     if left_out > 0 {
         crate::show::tell(&format!(
             "countersign: evidence.jsonl has the first {EVIDENCE_MAX} transactions; {left_out} more are named in claims.jsonl only"
@@ -141,7 +145,12 @@ fn claims(ground: &Ground, reports: &[Report]) -> (String, String, usize) {
 
 /// `case verify`.
 pub fn verify(cx: Context, dir: &Path) -> Done {
-    let sums = files::read(&dir.join(SUMS))?;
+    let listed = dir.join(SUMS);
+    let is_file = std::fs::symlink_metadata(&listed).is_ok_and(|m| m.is_file());
+    if listed.exists() && !is_file {
+        return Err(Fail::malformed(listed.display(), "", "is no file"));
+    }
+    let sums = files::read(&listed)?;
     let sums = String::from_utf8(sums)
         .map_err(|_| Fail::malformed(dir.join(SUMS).display(), "", "it is not text"))?;
     let mut findings = Vec::new();
@@ -165,10 +174,10 @@ pub fn verify(cx: Context, dir: &Path) -> Done {
             Err(error) => findings.push(format!("{name}: {error}")),
         }
     }
-    let about: Value = std::fs::read(dir.join("case.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
+    // Read only if it is what was written.
+    let good = named.contains("case.json") && !findings.iter().any(|f| f.starts_with("case.json:"));
+    let about = if good { files::read(&dir.join("case.json"))? } else { Vec::new() };
+    let about: Value = serde_json::from_slice(&about).unwrap_or_default();
     let methods = about.get("methods").and_then(Value::as_array).into_iter().flatten();
     let methods = methods.filter_map(Value::as_str);
     let wanted = ALWAYS.map(str::to_owned).into_iter().chain(methods.flat_map(of_method));

@@ -42,9 +42,9 @@ fn show(cx: Context, graph: &Graph, address: &str) -> Done {
     let script = script(graph, address)?;
     let members = trace::cluster::members(graph, script);
     let outputs = graph.outputs_with(&members);
-    let received: u64 = outputs.iter().map(|o| graph.value(*o)).sum();
+    let received = name::sum(outputs.iter().map(|o| graph.value(*o)));
     let unspent = outputs.iter().filter(|o| graph.spender(**o).is_none());
-    let balance: u64 = unspent.map(|o| graph.value(*o)).sum();
+    let balance = name::sum(unspent.map(|o| graph.value(*o)));
     let addresses: Vec<String> = members.iter().map(|m| name::show_script(graph, *m)).collect();
     let seams = trace::cluster::seams(graph, &members, SEAM_ADDRESSES);
     let (change, not_searched) = change(graph, &members, &outputs);

@@ -41,7 +41,8 @@ pub fn run(cx: Context, graph: &Path, dir: &Path) -> Done {
     let tables: [(&str, Table); 4] =
         [("txs", txs), ("outputs", outputs), ("inputs", inputs), ("scripts", scripts)];
     let file_of = |name: &str| format!("{name}.parquet");
-    let is_ours = |found: &str| tables.iter().any(|(name, _)| file_of(name) == found);
+    let names = tables.map(|(name, _)| file_of(name));
+    let is_ours = move |found: &str| names.iter().any(|name| name == found);
     let folder = Folder::new(dir, cx.force, is_ours)?;
     let drawn = bar("writing tables", 4, Unit::Things);
     let mut rows = serde_json::Map::new();

@@ -159,12 +159,9 @@ fn cut(graph: &Graph, cut: &Cut) -> Value {
     json!({"outpoint": outpoint, "tainted_sat": cut.tainted_sat, "reason": cut.reason.word()})
 }
 
-/// The taint of an output, wherever it stands.
+/// The taint of an output by which a transaction speaks of a hand-over.
 pub fn tainted_of(found: &Found, output: chaingraph::OutputNum) -> u64 {
-    let arrivals = || found.resolved.iter().map(|m| &m.arrival).chain(&found.unspent);
-    let edge = found.edges.binary_search_by_key(&output, |e| e.output).ok();
-    let edge = edge.and_then(|at| found.edges.get(at)).map(|e| e.tainted_sat);
-    edge.or_else(|| arrivals().find(|a| a.output == output).map(|a| a.tainted_sat)).unwrap_or(0)
+    found.spoken.get(&output).copied().unwrap_or(0)
 }
 
 fn handover(graph: &Graph, found: &Found, h: &HandOver) -> Value {
@@ -240,7 +237,7 @@ fn by_service(found: &Found) -> Vec<(String, String, u64, usize, f64)> {
     for met in &found.resolved {
         let key = (met.label.label.clone(), met.label.kind.word().to_owned());
         let entry = all.entry(key).or_insert((0, 0, 1.0));
-        entry.0 += met.arrival.tainted_sat;
+        entry.0 = entry.0.saturating_add(met.arrival.tainted_sat);
         entry.1 += 1;
         entry.2 = entry.2.min(met.confidence);
     }
@@ -427,9 +424,9 @@ pub fn csv(ground: &Ground, reports: &[Report]) -> String {
             let time = |t: Option<&u32>| t.map(|t| name::time(*t)).unwrap_or_default();
             let row = [
                 report.query.method.word().to_owned(),
-                label,
-                kind,
-                source,
+                no_formula(label),
+                no_formula(kind),
+                no_formula(source),
                 amount.to_string(),
                 n.to_string(),
                 format!("{least:.3}"),
@@ -443,6 +440,11 @@ pub fn csv(ground: &Ground, reports: &[Report]) -> String {
         }
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+/// Text that a spreadsheet would take for a formula, made plain: labels are other people's.
+fn no_formula(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
 
 /// The files that flags ask for.

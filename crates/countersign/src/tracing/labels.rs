@@ -79,6 +79,8 @@ pub struct Read {
     pub left_out: BTreeMap<String, u64>,
     /// The first that was left out for each reason.
     first: BTreeMap<String, String>,
+    /// Files that this one includes, each with its hash.
+    pub included: Option<(String, String)>,
     /// SHA-256 of the file as it was read, in hex.
     sha256: String,
 }
@@ -142,18 +144,21 @@ fn read_any(path: &Path) -> Result<Vec<(PathBuf, Read)>, Fail> {
     if path.is_dir() {
         return read(path, Form::TagPack);
     }
+    // Read once: it may be a pipe.
+    let bytes = bytes_of(path)?;
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     let form = match extension.as_deref() {
         Some("yaml" | "yml") => Form::TagPack,
         Some("csv") => Form::Csv,
         Some("json" | "jsonl") => Form::Json,
         // What `labels import` wrote may have any name.
-        _ => match bytes_of(path)?.iter().find(|b| !b.is_ascii_whitespace()) {
+        _ => match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
             Some(b'{' | b'[') => Form::Json,
             _ => Form::Ofac,
         },
     };
-    read(path, form)
+    let folder = path.parent().unwrap_or(path);
+    Ok(vec![(path.to_owned(), read_bytes(&bytes, path, form, folder)?)])
 }
 
 fn read(path: &Path, form: Form) -> Result<Vec<(PathBuf, Read)>, Fail> {
@@ -164,10 +169,14 @@ fn read(path: &Path, form: Form) -> Result<Vec<(PathBuf, Read)>, Fail> {
             let why = format!("the folder has no file of labels ({})", form.files());
             return Err(Fail::malformed(path.display(), "", why));
         }
-        return files.into_iter().map(|f| read_file(&f, form, path).map(|r| (f, r))).collect();
+        let one = |file: PathBuf| {
+            let read = read_bytes(&bytes_of(&file)?, &file, form, path)?;
+            Ok((file, read))
+        };
+        return files.into_iter().map(one).collect();
     }
     let folder = path.parent().unwrap_or(path);
-    Ok(vec![(path.to_owned(), read_file(path, form, folder)?)])
+    Ok(vec![(path.to_owned(), read_bytes(&bytes_of(path)?, path, form, folder)?)])
 }
 
 fn collect(dir: &Path, form: Form, files: &mut Vec<PathBuf>, depth: u32) -> Done {
@@ -195,32 +204,42 @@ fn collect(dir: &Path, form: Form, files: &mut Vec<PathBuf>, depth: u32) -> Done
             collect(&path, form, files, depth + 1)?;
         } else if kind.is_file() && wanted {
             files.push(path);
+        } else if wanted || kind.is_dir() {
+            let why = if kind.is_dir() { "too deep" } else { "not a file of its own" };
+            crate::show::tell(&format!("countersign: {}: left out: {why}", path.display()));
         }
     }
     Ok(())
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, Fail> {
+    use std::io::Read as _;
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => Fail::malformed(path.display(), "", "no such file"),
         _ => Fail::failed(format!("{}: {e}", path.display())),
     };
-    if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Fail::malformed(path.display(), "", "more than a gigabyte"));
     }
-    std::fs::read(path).map_err(failed)
+    // A download that failed must not pass for a list of nobody.
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Fail::malformed(path.display(), "", "the file is empty"));
+    }
+    Ok(bytes)
 }
 
-/// Reads a file; what it includes must lie in `folder`.
-fn read_file(path: &Path, form: Form, folder: &Path) -> Result<Read, Fail> {
-    let bytes = bytes_of(path)?;
-    let sha256 = sha256::Hash::hash(&bytes).to_string();
+/// Reads what a file holds; what it includes must lie in `folder`.
+fn read_bytes(bytes: &[u8], path: &Path, form: Form, folder: &Path) -> Result<Read, Fail> {
+    let sha256 = sha256::Hash::hash(bytes).to_string();
     let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let read = match form {
-        Form::Ofac => ofac(&bytes, path, &file, &sha256),
-        Form::TagPack => tagpack::read(&bytes, path, folder, &file, &sha256),
-        Form::Csv => csv(&bytes, path, &file, &sha256),
-        Form::Json => json(&bytes, path, &file, &sha256),
+        Form::Ofac => ofac(bytes, path, &file, &sha256),
+        Form::TagPack => tagpack::read(bytes, path, folder, &file, &sha256),
+        Form::Csv => csv(bytes, path, &file, &sha256),
+        Form::Json => json(bytes, path, &file, &sha256),
     };
     Ok(Read { sha256, ..read? })
 }
@@ -230,7 +249,8 @@ fn ofac(bytes: &[u8], path: &Path, file: &str, sha256: &str) -> Result<Read, Fai
     let mut read = Read::default();
     let malformed = |why: &str| Fail::malformed(path.display(), "", why);
     let text = std::str::from_utf8(bytes)
-        .map_err(|_| malformed("no form of labels that is known: it is not text"))?;
+        .map_err(|_| malformed("no form of labels that is known: it is not text"))?
+        .trim_start_matches('\u{feff}');
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
         read.take(Label {
             address: line.to_owned(),
@@ -327,6 +347,9 @@ pub fn load(
     for path in files {
         for (file, read) in read_any(path)? {
             say_left_out(&file, &read);
+            if let Some((name, sha256)) = &read.included {
+                versions.push(json!({"file": name, "sha256": sha256, "labels": 0}));
+            }
             let name = file.file_name().map(|n| n.to_string_lossy().into_owned());
             versions
                 .push(json!({"file": name, "sha256": read.sha256, "labels": read.labels.len()}));
@@ -340,7 +363,9 @@ pub fn load(
                     all.push((number, label));
                 }
             }
-            if count > 0 && of_network == 0 {
+            if count == 0 {
+                crate::show::tell(&format!("countersign: {}: it gives no label", file.display()));
+            } else if of_network == 0 {
                 let (file, network) = (file.display(), &graph.manifest().network);
                 crate::show::tell(&format!(
                     "countersign: {file}: none of its {count} labels is for an address of {network}, as the graph is"

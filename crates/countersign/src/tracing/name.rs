@@ -42,9 +42,14 @@ pub fn address(graph: &Graph, script: &[u8]) -> Option<String> {
     }
 }
 
-/// An output's address.
+/// An output's address; data outputs have none.
 pub fn address_of(graph: &Graph, output: OutputNum) -> Option<String> {
-    address(graph, &graph.script_of(output))
+    address(graph, &graph.packed(graph.script(output)?)?.script())
+}
+
+/// A sum of satoshi. Invented blocks may hold more than there is: then the largest number, not a panic.
+pub fn sum(amounts: impl Iterator<Item = u64>) -> u64 {
+    amounts.fold(0, u64::saturating_add)
 }
 
 /// A script number's address, or its script in hex.

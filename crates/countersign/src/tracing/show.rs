@@ -21,8 +21,9 @@ pub fn run(cx: Context, args: &GraphShow) -> Done {
             (all.into_iter().next_back().unwrap_or_default(), text)
         }
         Named::Output(output) => {
-            let json = output_json(&graph, output);
-            let text = output_text(&graph, output);
+            let script = graph.script_of(output);
+            let json = output_json(&graph, output, &script);
+            let text = output_text(&graph, output, &script);
             (json, text)
         }
         Named::Address(address, script) => address_shown(&graph, &address, script),
@@ -53,7 +54,8 @@ fn height_json(graph: &Graph, tx: TxNum) -> (Value, Value) {
 /// A transaction as JSON.
 pub fn transaction(graph: &Graph, tx: TxNum) -> Value {
     let inputs: Vec<Value> = graph.prevouts(tx).map(|p| prevout(graph, p)).collect();
-    let outputs: Vec<Value> = graph.outputs_of(tx).map(|o| output_json(graph, o)).collect();
+    let outputs: Vec<Value> =
+        graph.scripts_of(tx).map(|(o, script)| output_json(graph, o, &script)).collect();
     let (height, time) = height_json(graph, tx);
     json!({
         "kind": "transaction", "txid": header::show(&graph.txid(tx)), "number": tx.0,
@@ -63,8 +65,9 @@ pub fn transaction(graph: &Graph, tx: TxNum) -> Value {
 
 /// What a transaction pays to the miner; `None` for coinbases and where an input's value is unknown.
 pub fn fee(graph: &Graph, tx: TxNum) -> Option<u64> {
-    let sum_in = graph.prevouts(tx).map(|p| graph.prevout_value(p)).sum::<Option<u64>>()?;
-    sum_in.checked_sub(graph.outputs_of(tx).map(|o| graph.value(o)).sum())
+    let known: Option<Vec<u64>> = graph.prevouts(tx).map(|p| graph.prevout_value(p)).collect();
+    let sum_in = name::sum(known?.into_iter());
+    sum_in.checked_sub(name::sum(graph.outputs_of(tx).map(|o| graph.value(o))))
 }
 
 fn prevout(graph: &Graph, prevout: Prevout) -> Value {
@@ -88,26 +91,24 @@ fn prevout(graph: &Graph, prevout: Prevout) -> Value {
     }
 }
 
-fn output_json(graph: &Graph, output: OutputNum) -> Value {
-    let script = graph.script_of(output);
+fn output_json(graph: &Graph, output: OutputNum, script: &[u8]) -> Value {
     let spender = graph.spender(output);
     let destroyed = spender.is_some_and(|tx| graph.is_coinbase(tx));
     json!({
         "kind": "output",
         "outpoint": name::outpoint(graph, output),
         "number": output.0,
-        "address": name::address(graph, &script),
-        "script": withdrawal::digest::hex(&script),
-        "script_kind": chaingraph::script::ScriptKind::of(&script).word(),
+        "address": name::address(graph, script),
+        "script": withdrawal::digest::hex(script),
+        "script_kind": chaingraph::script::ScriptKind::of(script).word(),
         "value_sat": graph.value(output),
         "spent_by": spender.filter(|_| !destroyed).map(|tx| header::show(&graph.txid(tx))),
         "destroyed_by_duplicate": destroyed,
     })
 }
 
-fn output_text(graph: &Graph, output: OutputNum) -> String {
-    let script = graph.script_of(output);
-    let to = name::address(graph, &script).unwrap_or_else(|| withdrawal::digest::hex(&script));
+fn output_text(graph: &Graph, output: OutputNum, script: &[u8]) -> String {
+    let to = name::address(graph, script).unwrap_or_else(|| withdrawal::digest::hex(script));
     let value = crate::show::btc(bitcoin::Amount::from_sat(graph.value(output)));
     let fate = match graph.spender(output) {
         Some(tx) if graph.is_coinbase(tx) => {
@@ -150,17 +151,18 @@ fn transaction_text(graph: &Graph, tx: TxNum) -> String {
         text.push_str(&line);
     }
     text.push_str("outputs\n");
-    graph.outputs_of(tx).for_each(|o| text.push_str(&output_text(graph, o)));
+    graph.scripts_of(tx).for_each(|(o, script)| text.push_str(&output_text(graph, o, &script)));
     text
 }
 
 fn address_shown(graph: &Graph, address: &str, script: Option<ScriptNum>) -> (Value, String) {
     let outputs = script.map(|s| graph.outputs_with(&[s])).unwrap_or_default();
-    let received: u64 = outputs.iter().map(|o| graph.value(*o)).sum();
+    let bytes = script.and_then(|s| graph.packed(s)).map(|p| p.script()).unwrap_or_default();
+    let received = name::sum(outputs.iter().map(|o| graph.value(*o)));
     let unspent: Vec<OutputNum> =
         outputs.iter().copied().filter(|o| graph.spender(*o).is_none()).collect();
-    let balance: u64 = unspent.iter().map(|o| graph.value(*o)).sum();
-    let list: Vec<Value> = outputs.iter().map(|o| output_json(graph, *o)).collect();
+    let balance = name::sum(unspent.iter().map(|o| graph.value(*o)));
+    let list: Vec<Value> = outputs.iter().map(|o| output_json(graph, *o, &bytes)).collect();
     let json = json!({
         "kind": "address", "address": address, "number": script.map(|s| s.0),
         "received_sat": received, "balance_sat": balance, "outputs": list,
@@ -172,7 +174,7 @@ fn address_shown(graph: &Graph, address: &str, script: Option<ScriptNum>) -> (Va
         counted(outputs.len(), "output"),
         btc(balance)
     );
-    outputs.iter().for_each(|o| text.push_str(&output_text(graph, *o)));
+    outputs.iter().for_each(|o| text.push_str(&output_text(graph, *o, &bytes)));
     (json, text)
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use bitcoin::hashes::{Hash as _, sha256};
 use serde::Deserialize;
 use trace::labels::{Kind, Label};
 
@@ -124,13 +125,24 @@ pub fn read(
 ) -> Result<Read, Fail> {
     let mut pack: Pack = parse(bytes, path)?;
     let mut inherited = pack.fields();
+    let mut read = Read::default();
     match pack.header.take() {
         Some(Header::Fields(fields)) => inherited = inherited.or(&fields),
-        Some(Header::File(name)) => inherited = inherited.or(&header(&name, path, folder)?),
+        Some(Header::File(name)) => {
+            let (fields, sha256) = header(&name, path, folder)?;
+            inherited = inherited.or(&fields);
+            read.included = Some((name, sha256));
+        }
         None => {}
     }
     let title = pack.title.unwrap_or_default();
-    let mut read = Read::default();
+    // Every tag has a copy of them.
+    let words = [&inherited.label, &inherited.source, &inherited.abuse, &inherited.confidence];
+    let long = words.into_iter().flatten().chain([&title]).any(|text| text.len() > INHERITED_MAX);
+    if long {
+        let why = format!("a field that its tags inherit has more than {INHERITED_MAX} bytes");
+        return Err(Fail::malformed(path.display(), "", why));
+    }
     for tag in pack.tags.unwrap_or_default() {
         tag_into(&title, &inherited, tag, file, sha256, &mut read);
     }
@@ -144,11 +156,13 @@ fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8], path: &Path) -> Result<T, F
     })
 }
 
+/// Bytes of a field that all tags of a pack inherit.
+const INHERITED_MAX: usize = 4_096;
 /// A header with more bytes is none.
 const HEADER_BYTES_MAX: u64 = 1 << 20;
 
 /// The fields of an included header. A pack whose header is missing is refused: its tags would be without a source.
-fn header(name: &str, pack: &Path, folder: &Path) -> Result<Fields, Fail> {
+fn header(name: &str, pack: &Path, folder: &Path) -> Result<(Fields, String), Fail> {
     let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
     let places = pack.ancestors().skip(1).take_while(|dir| dir.starts_with(folder));
     let is_header = |at: &std::path::PathBuf| {
@@ -161,7 +175,7 @@ fn header(name: &str, pack: &Path, folder: &Path) -> Result<Fields, Fail> {
     };
     let bytes =
         std::fs::read(&found).map_err(|e| Fail::failed(format!("{}: {e}", found.display())))?;
-    parse(&bytes, &found)
+    Ok((parse(&bytes, &found)?, sha256::Hash::hash(&bytes).to_string()))
 }
 
 fn first_line(text: &str) -> String {

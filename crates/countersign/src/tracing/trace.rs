@@ -58,7 +58,7 @@ fn path(cx: Context, args: &TracePath) -> Done {
         n => format!("{}, the strongest first", crate::show::counted(n, "way")),
     };
     if !whole {
-        text.push_str("\nthe search was cut off after two million outputs: there may be others");
+        text.push_str("\nthe search was cut off, after two million outputs or at inputs of unknown value: there may be others");
     }
     if !graph.manifest().complete {
         text.push_str("\nthe graph has holes: there may be others");

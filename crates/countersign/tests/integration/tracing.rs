@@ -394,7 +394,8 @@ fn a_pack_inherits_from_its_own_fields_and_from_headers() {
     assert_eq!(told(1), serde_json::json!(["own", "mixer", "inline.yaml", 1.0]));
     // A header outside the folder, or none at all: the pack is refused, not read without it.
     put("above.yaml", "currency: BTC\n");
-    for name in ["above.yaml", "../above.yaml", "missing.yaml"] {
+    std::os::unix::fs::symlink("../above.yaml", desk.dir.join("packs/link.yaml")).unwrap();
+    for name in ["above.yaml", "../above.yaml", "link.yaml", "missing.yaml"] {
         put("packs/a/included.yaml", &format!("header: !include {name}\n{tags}"));
         assert_eq!(desk.run("labels import tagpack packs --out x.jsonl").0, 2, "{name}");
     }
@@ -411,6 +412,18 @@ fn a_label_files_form_is_told_by_what_it_holds() {
     for (file, kind) in [("imported", "market"), ("list", "sanctioned")] {
         let risk = desk.ok(&format!("risk {address} --graph g --labels {file}"));
         assert_eq!(risk["risks"][0]["reasons"][0]["kind"], kind, "{file}");
+    }
+    // A pipe can be read once only.
+    let line = format!(
+        "mkfifo pipe && (cat list > pipe &) && {EXE} risk {address} --graph g --labels pipe"
+    );
+    let output =
+        std::process::Command::new("sh").args(["-c", &line]).current_dir(&desk.dir).output();
+    assert!(String::from_utf8_lossy(&output.unwrap().stdout).contains("(sanctioned)"));
+    // An empty list, a download that failed, must not pass for *nobody is on it*.
+    for file in ["empty", "empty.csv", "empty.json", "empty.yaml"] {
+        std::fs::write(desk.dir.join(file), " \n").unwrap();
+        assert_eq!(desk.run(&format!("risk {address} --graph g --labels {file}")).0, 2, "{file}");
     }
     // What is no list of labels is refused, whatever it is.
     std::fs::write(desk.dir.join("mail.eml"), format!("Dear Sir\nplease pay\n{address}\n"))
@@ -474,6 +487,16 @@ fn a_case_tells_when_a_file_of_it_was_changed() {
     std::fs::write(desk.dir.join("k/photo.png"), "somebody's").unwrap();
     assert_eq!(desk.run(&format!("trace forward {txid} --graph g --case k --force")).0, 1);
     std::fs::remove_file(desk.dir.join("k/photo.png")).unwrap();
+    // Where a link leads is nobody's to replace; an empty folder is taken; nothing is left beside.
+    std::fs::create_dir(desk.dir.join("empty")).unwrap();
+    std::os::unix::fs::symlink("empty", desk.dir.join("link")).unwrap();
+    assert_eq!(desk.run(&format!("trace forward {txid} --graph g --case link --force")).0, 1);
+    desk.ok(&format!("trace forward {txid} --graph g --case empty"));
+    assert_eq!(desk.ok("case verify empty")["verified"], true);
+    let hidden = |e: std::io::Result<std::fs::DirEntry>| {
+        e.unwrap().file_name().to_string_lossy().starts_with('.')
+    };
+    assert!(!std::fs::read_dir(&desk.dir).unwrap().any(hidden));
     std::fs::remove_file(desk.dir.join("k/evidence.jsonl")).unwrap();
     assert_eq!(desk.run("case verify k").0, 3);
     assert_eq!(

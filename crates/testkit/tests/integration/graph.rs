@@ -400,6 +400,15 @@ fn a_coin_from_nothing_and_a_coin_spent_twice_are_refused() {
         }
         block.header.merkle_root = block.compute_merkle_root().unwrap();
         std::fs::write(&file, framed(&blocks)).unwrap();
+        // Left out when asked, and still so when the build runs again.
+        let skip = Options { bad: Bad::Skip, ..options(&file, &dir.at(&format!("s{change}"))) };
+        let run = || build(&skip, &mut |_| {}, &mut trace::cluster::build).unwrap();
+        let (first, again) = (run(), run());
+        // What was spent and forgotten looks like a coin from the hole.
+        let stays = u64::from(first.manifest.skipped.is_empty());
+        assert_eq!(first.manifest.counts.blocks, spending as u64 + stays, "{words}");
+        assert!(stays == 0 || change == 0, "{words}");
+        assert_eq!((again.added, again.manifest), (0, first.manifest), "{words}");
         match make(&file, &dir.at(&format!("g{change}"))) {
             Err(BuildError::BadBlock { reason, .. }) => assert!(reason.contains(words), "{reason}"),
             other => panic!("{change}: {other:?}"),

@@ -103,7 +103,7 @@ pub fn find(graph: &Graph, attribution: &Attribution, txs: &[TxNum]) -> Vec<Hand
 }
 
 fn scripts_of(graph: &Graph, tx: TxNum) -> Vec<Vec<u8>> {
-    graph.outputs_of(tx).map(|o| graph.script_of(o)).collect()
+    graph.scripts_of(tx).map(|(_, script)| script).collect()
 }
 
 fn memo_of(graph: &Graph, tx: TxNum) -> String {

@@ -123,7 +123,8 @@ fn change_suffices(f: &Features<'_>, levels: &[u64]) -> bool {
     let others = f.outs.len() - k - on_levels;
     let about = (d.saturating_sub(3_000))..=(d + d / 50 + 20_000);
     let exact = f.ins.iter().filter(|v| about.contains(*v)).count();
-    let small: u64 = f.ins.iter().filter(|v| **v < *about.start()).sum::<u64>() / d;
+    let small = f.ins.iter().filter(|v| **v < *about.start());
+    let small = small.map(|v| u128::from(*v)).sum::<u128>() / u128::from(d);
     let small = usize::try_from(small).unwrap_or(usize::MAX);
     k <= (others + exact + 2 * on_levels + 1 + k / 10).saturating_add(small)
 }

@@ -73,7 +73,7 @@ impl Backward<'_> {
         if value == 0 {
             return;
         }
-        self.found.stolen_sat += value;
+        self.found.stolen_sat = self.found.stolen_sat.saturating_add(value);
         let made_by = self.graph.tx_of(source).unwrap_or(TxNum(0));
         if self.query.until.is_some_and(|until| made_by >= until) {
             return self.cut(Place::Output(source), value, Reason::Until);
@@ -170,7 +170,7 @@ impl Backward<'_> {
     fn origin(&mut self, tx: TxNum, prevout: Prevout, piece: Piece) {
         match prevout {
             Prevout::Held(output) if self.sources.contains(&output.0) => {
-                self.found.stolen_sat -= piece.tainted; // it counts once
+                self.found.stolen_sat = self.found.stolen_sat.saturating_sub(piece.tainted); // it counts once
                 let from = self.graph.tx_of(output).unwrap_or(TxNum(0));
                 self.edges.add(Edge { from, to: Some(tx), output, tainted_sat: piece.tainted });
             }

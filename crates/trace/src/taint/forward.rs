@@ -41,6 +41,7 @@ pub fn run(
         mixes: Mixes::new(graph),
         edges: Edges::new(query.edges_max),
         found: Found::default(),
+        speaking: false,
         tx: Passing::default(),
         visit,
     };
@@ -147,6 +148,8 @@ struct Forward<'a> {
     mixes: Mixes<'a>,
     edges: Edges,
     found: Found,
+    /// Whether the transaction at hand may hand value over.
+    speaking: bool,
     tx: Passing,
     visit: &'a mut dyn FnMut(&Visit),
 }
@@ -158,7 +161,7 @@ impl Forward<'_> {
         if value == 0 {
             return;
         }
-        self.found.stolen_sat += value;
+        self.found.stolen_sat = self.found.stolen_sat.saturating_add(value);
         let made_by = self.graph.tx_of(source).unwrap_or(TxNum(0));
         if made_by >= self.until {
             return self.cut(source, value, Reason::Until);
@@ -179,7 +182,7 @@ impl Forward<'_> {
         }
         if self.sources.contains(&output.0) {
             // It counts once: the source's own value is in already.
-            self.found.stolen_sat -= piece.tainted;
+            self.found.stolen_sat = self.found.stolen_sat.saturating_sub(piece.tainted);
             let to = self.spender(output);
             self.edges.add(Edge { from: by, to, output, tainted_sat: piece.tainted });
             return;
@@ -201,6 +204,9 @@ impl Forward<'_> {
         source: bool,
     ) {
         self.found.outputs += 1;
+        if self.speaking {
+            self.found.spoken.insert(output, piece.tainted);
+        }
         (self.visit)(&Visit { output, tainted_sat: piece.tainted, hops: piece.hops });
         let spender = self.spender(output);
         let to = self.end_or_follow(output, piece, runs, spender, source);
@@ -261,8 +267,11 @@ impl Forward<'_> {
         }
         let speaks = self.revealing.contains(&tx)
             || self.graph.outputs_of(tx).any(|o| self.graph.script(o).is_none());
-        if speaks && self.found.speaking.len() < SPEAKING_MAX {
+        self.speaking = speaks && self.found.speaking.len() < SPEAKING_MAX;
+        if self.speaking {
             self.found.speaking.push(tx);
+            let inputs = self.tx.tainted.iter().map(|(output, piece)| (*output, piece.tainted));
+            self.found.spoken.extend(inputs);
         }
         if self.cut_by_unknown() {
             return;

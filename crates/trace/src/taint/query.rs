@@ -1,6 +1,6 @@
 //! What a trace is asked, and what it answers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chaingraph::header::Hash;
 use chaingraph::{OutputNum, TxNum};
@@ -206,6 +206,8 @@ pub struct Found {
     pub edges_left_out: (u64, u128),
     /// Transactions that may hand value over to another chain: with data, or with a revealed deposit; rising.
     pub speaking: Vec<TxNum>,
+    /// The taint of their outputs, and of the outputs that they spend.
+    pub spoken: HashMap<OutputNum, u64>,
     /// Transactions that passed taint on.
     pub transactions: u64,
     /// Outputs that had taint.

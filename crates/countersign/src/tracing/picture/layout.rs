@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chaingraph::{OutputNum, TxNum};
-use trace::taint::{Direction, Edge, Found, Place};
+use trace::taint::{Arrival, Cut, Direction, Edge, Found, Place};
 
-use super::super::found::Report;
+use super::super::found::{Report, tainted_of};
+use super::super::name::sum;
 use super::super::trace::Ground;
 
 /// What a box is.
@@ -25,6 +26,8 @@ pub enum What {
     MoreServices(usize),
     /// A hand-over to another chain: bridge, chain and address.
     Bridge(String, String),
+    /// Hand-overs that are not drawn for themselves.
+    MoreBridges(usize),
     /// The coins whose origin was asked for.
     Asked(usize),
     /// Coins that lie still: outputs.
@@ -64,6 +67,8 @@ pub struct Layout {
     pub nodes: Vec<Node>,
     /// Flows, each pair of boxes once.
     pub flows: Vec<Flow>,
+    /// Flows of the trace that are not drawn.
+    pub left_out: u64,
 }
 
 /// Boxes of transactions that are drawn for themselves, at most; the others are gathered.
@@ -164,23 +169,33 @@ fn with_boxes(
             }
         };
         if from != to {
-            *flows.entry((from, to)).or_default() += edge.tainted_sat;
+            let flow = flows.entry((from, to)).or_default();
+            *flow = flow.saturating_add(edge.tainted_sat);
         }
     }
     let Build { mut layout, .. } = build;
+    layout.left_out = found.edges_left_out.0 + (found.edges.len() - edges.len()) as u64;
     layout.flows = flows.into_iter().map(|((from, to), sat)| Flow { from, to, sat }).collect();
     measure(&mut layout);
     // The smallest edges may be left out of a trace; what it says of its ends is whole.
     for node in &mut layout.nodes {
         match &mut node.what {
             What::Unspent(n) => {
-                *n = found.unspent.len();
-                node.sat = found.unspent.iter().map(|a| a.tainted_sat).sum();
+                // What was handed over stands elsewhere.
+                let is_here = |a: &&Arrival| matches!(ends.get(&a.output), Some(What::Unspent(_)));
+                let list = || found.unspent.iter().filter(is_here);
+                *n = list().count();
+                node.sat = sum(list().map(|a| a.tainted_sat));
             }
             What::Ended(reason, n) => {
-                let cuts = || found.cut.iter().filter(|c| c.reason.word() == *reason);
-                *n = cuts().count();
-                node.sat = cuts().map(|c| c.tainted_sat).sum::<u64>().max(node.sat);
+                let is_here = |c: &&Cut| match c.place {
+                    Place::Output(output) => matches!(ends.get(&output), Some(What::Ended(..))),
+                    Place::Outside(..) => true,
+                };
+                let list =
+                    || found.cut.iter().filter(|c| c.reason.word() == *reason).filter(is_here);
+                *n = list().count();
+                node.sat = sum(list().map(|c| c.tainted_sat)).max(node.sat);
             }
             _ => {}
         }
@@ -270,7 +285,8 @@ fn largest(
 ) -> HashSet<TxNum> {
     let mut through: HashMap<TxNum, u64> = HashMap::new();
     for edge in edges {
-        *through.entry(chains.head(edge.from)).or_default() += edge.tainted_sat;
+        let sat = through.entry(chains.head(edge.from)).or_default();
+        *sat = sat.saturating_add(edge.tainted_sat);
     }
     let mut list: Vec<_> = through.into_iter().collect();
     list.sort_by_key(|(tx, sat)| (std::cmp::Reverse(*sat), *tx));
@@ -296,7 +312,8 @@ fn ends(ground: &Ground, report: &Report) -> HashMap<OutputNum, What> {
     let mut services: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for met in &found.resolved {
         let key = (met.label.label.as_str(), met.label.kind.word());
-        *services.entry(key).or_default() += met.arrival.tainted_sat;
+        let sat = services.entry(key).or_default();
+        *sat = sat.saturating_add(met.arrival.tainted_sat);
     }
     let mut largest: Vec<_> = services.into_iter().collect();
     largest.sort_by_key(|(key, sat)| (std::cmp::Reverse(*sat), *key));
@@ -310,10 +327,20 @@ fn ends(ground: &Ground, report: &Report) -> HashMap<OutputNum, What> {
         };
         ends.insert(met.arrival.output, what);
     }
-    for h in report.handovers.iter().filter(|h| !h.refunded && h.confidence >= 0.5) {
+    let mut over: Vec<_> =
+        report.handovers.iter().filter(|h| !h.refunded && h.confidence >= 0.5).collect();
+    over.sort_by_key(|h| (std::cmp::Reverse(tainted_of(found, h.output)), h.output));
+    let mut shown: HashSet<(String, String)> = HashSet::new();
+    for h in over {
         let chain = h.chain.clone().unwrap_or_else(|| "another chain".to_owned());
         let to = h.address.clone().or_else(|| h.name.clone()).unwrap_or_default();
-        let what = What::Bridge(format!("{} to {chain}", h.bridge), to);
+        let key = (format!("{} to {chain}", h.bridge), to);
+        let what = if shown.contains(&key) || shown.len() < ENDS_MAX {
+            shown.insert(key.clone());
+            What::Bridge(key.0, key.1)
+        } else {
+            What::MoreBridges(0)
+        };
         if ground.graph.spender(h.output).is_none() || ends.contains_key(&h.output) {
             ends.insert(h.output, what);
         }
@@ -362,7 +389,12 @@ impl Build<'_> {
         self.time(at, self.ground.graph.block_of(edge.from).map(|b| b.time));
         if let Some(node) = self.layout.nodes.get_mut(at) {
             match &mut node.what {
-                What::Service(_, _, n) | What::MoreServices(n) | What::Asked(n) => *n += 1,
+                What::Service(_, _, n)
+                | What::MoreServices(n)
+                | What::MoreBridges(n)
+                | What::Asked(n) => {
+                    *n += 1;
+                }
                 _ => {}
             }
         }
@@ -393,10 +425,10 @@ fn measure(layout: &mut Layout) {
     let (mut into, mut out) = (vec![0_u64; layout.nodes.len()], vec![0_u64; layout.nodes.len()]);
     for flow in &layout.flows {
         if let Some(sum) = out.get_mut(flow.from) {
-            *sum += flow.sat;
+            *sum = sum.saturating_add(flow.sat);
         }
         if let Some(sum) = into.get_mut(flow.to) {
-            *sum += flow.sat;
+            *sum = sum.saturating_add(flow.sat);
         }
     }
     for (node, (into, out)) in layout.nodes.iter_mut().zip(into.into_iter().zip(out)) {

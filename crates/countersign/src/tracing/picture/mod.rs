@@ -17,15 +17,18 @@ pub fn dot(ground: &Ground, report: &Report) -> String {
     let mut text =
         "digraph trace {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n".to_owned();
     let mut ends = 0;
+    let resolved: std::collections::HashMap<_, _> =
+        report.found.resolved.iter().map(|m| (m.arrival.output, m)).collect();
     for edge in &report.found.edges {
         let from = header::show(&graph.txid(edge.from));
         let to = edge.to.map_or_else(
             || {
                 ends += 1;
                 let at = name::address_of(graph, edge.output).unwrap_or_default();
-                let met = report.found.resolved.iter().find(|m| m.arrival.output == edge.output);
-                let label =
-                    met.map(|m| format!("{} ({})\\n", quoted(&m.label.label), m.label.kind.word()));
+                let met = resolved.get(&edge.output);
+                let label = met.map(|m| {
+                    format!("{} ({})\\n", quoted(&m.label.label), quoted(m.label.kind.word()))
+                });
                 let at = format!("{}{at}", label.unwrap_or_default());
                 let end = format!("end{ends}");
                 text.push_str(&format!("  \"{end}\" [shape=plaintext, label=\"{at}\"];\n"));

@@ -51,7 +51,7 @@ pub fn svg(ground: &Ground, report: &Report) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\
 <style>{STYLE}</style><rect class=\"bg\" width=\"100%\" height=\"100%\"/>"
     );
-    heading(&mut out, ground, report);
+    heading(&mut out, ground, report, &plan);
     ribbons(&mut out, &plan, &mut placed, scale);
     for (node, at) in plan.nodes.iter().zip(&placed) {
         draw(&mut out, ground, report, node, at, total);
@@ -66,7 +66,7 @@ const fn to_f64(n: u64) -> f64 {
     n as f64
 }
 
-fn heading(out: &mut String, ground: &Ground, report: &Report) {
+fn heading(out: &mut String, ground: &Ground, report: &Report, plan: &Layout) {
     let found = &report.found;
     let backward = report.query.direction == Direction::Backward;
     let what = if backward { "Where the coins came from" } else { "Where the coins went" };
@@ -105,9 +105,9 @@ fn heading(out: &mut String, ground: &Ground, report: &Report) {
             },
             None => "its beginning".to_owned(),
         },
-        match found.edges_left_out {
-            (0, _) => String::new(),
-            (edges, _) => format!("; the {edges} smallest flows are not drawn"),
+        match plan.left_out {
+            0 => String::new(),
+            n => format!("; {n} small flows are not drawn"),
         },
         if ground.graph.manifest().complete {
             ""
@@ -210,7 +210,7 @@ const fn colour(what: &What) -> &'static str {
         What::Mix(..) | What::MoreMixes(_) => "#a05bb5",
         What::Service(..) | What::MoreServices(_) => "#c2453d",
         What::Asked(_) => "#27496d",
-        What::Bridge(..) => "#d08a1e",
+        What::Bridge(..) | What::MoreBridges(_) => "#d08a1e",
         What::Unspent(_) => "#2f8f5b",
         What::Ended(..) => "#7a7f87",
     }
@@ -224,7 +224,7 @@ fn legend(out: &mut String, plan: &Layout, y: f64) {
         What::Mix(..) | What::MoreMixes(_) => "mixes",
         What::Service(..) | What::MoreServices(_) => "services",
         What::Asked(_) => "what was asked about",
-        What::Bridge(..) => "other chains",
+        What::Bridge(..) | What::MoreBridges(_) => "other chains",
         What::Unspent(_) => "unspent",
         What::Ended(..) => "not followed",
     };
@@ -308,6 +308,7 @@ fn words(graph: &Graph, report: &Report, node: &Node) -> (String, String) {
         What::MoreServices(n) => ("more services".to_owned(), counted(*n, "payment")),
         What::Asked(n) => ("asked about".to_owned(), counted(*n, "output")),
         What::Bridge(bridge, to) => (bridge.clone(), to.clone()),
+        What::MoreBridges(n) => ("other chains".to_owned(), counted(*n, "more hand-over")),
         What::Unspent(n) => ("unspent".to_owned(), counted(*n, "output")),
         What::Ended(reason, n) => (format!("not followed: {reason}"), counted(*n, "output")),
     }
