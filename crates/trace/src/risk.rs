@@ -11,16 +11,16 @@ use crate::labels::{Attribution, Kind};
 use crate::taint::{Direction, Method, Query, Reason as Cut, Unbalanced, trace_visiting};
 
 /// What makes an address risky.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Reason {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Reason<'a> {
     /// The kind of label behind it.
-    pub kind: Kind,
+    pub kind: &'a Kind,
     /// How it touches the address.
     pub touch: Touch,
     /// Whose label, or the labels' kind for exposure to several.
-    pub label: String,
+    pub label: &'a str,
     /// Who says so.
-    pub source: String,
+    pub source: &'a str,
     /// Tainted satoshi that the address received; 0 for labels of its own.
     pub sat: u64,
     /// The share of what it received, 0 to 1; 1 for labels of its own.
@@ -57,11 +57,11 @@ impl Touch {
 
 /// An address's risk.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Risk {
+pub struct Risk<'a> {
     /// 0 (nothing known) to 1.
     pub score: f64,
     /// Why, the weightiest first.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<Reason<'a>>,
 }
 
 /// What a kind of label weighs, 0 to 1: `docs/labels.md` has the table.
@@ -156,15 +156,15 @@ impl<'a> Index<'a> {
 
     /// The risk of a script that the graph has.
     #[must_use]
-    pub fn of(&self, script: ScriptNum) -> Risk {
+    pub fn of(&self, script: ScriptNum) -> Risk<'_> {
         let mut reasons = Vec::new();
         for applied in self.attribution.of(self.graph, script) {
             // Those that weigh nothing are told too: whose address it is matters to who asks.
             reasons.push(Reason {
-                kind: applied.label.kind.clone(),
+                kind: &applied.label.kind,
                 touch: if applied.via_cluster { Touch::Cluster } else { Touch::Own },
-                label: applied.label.label.clone(),
-                source: applied.label.source.clone(),
+                label: &applied.label.label,
+                source: &applied.label.source,
                 sat: 0,
                 share: 1.0,
                 weight: weight(&applied.label.kind) * applied.confidence,
@@ -172,8 +172,13 @@ impl<'a> Index<'a> {
         }
         // The same said twice is one reason: the surest of each kind and touch.
         reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let mut seen = std::collections::HashSet::new();
-        reasons.retain(|r| seen.insert((r.touch, r.kind.clone())));
+        let mut told: Vec<Reason<'_>> = Vec::with_capacity(reasons.len());
+        for reason in reasons {
+            if !told.iter().any(|r| (r.touch, r.kind) == (reason.touch, reason.kind)) {
+                told.push(reason);
+            }
+        }
+        let mut reasons = told;
         let received = self.received.get(&script.0).copied().unwrap_or(0);
         if received > 0 {
             for (at, kind) in self.kinds.iter().enumerate() {
@@ -196,20 +201,20 @@ impl<'a> Index<'a> {
 
     /// The risk of a script by its bytes; `None` where the graph never saw it, about which nothing is known.
     #[must_use]
-    pub fn of_script(&self, script: &[u8]) -> Option<Risk> {
+    pub fn of_script(&self, script: &[u8]) -> Option<Risk<'_>> {
         self.graph.find_script(script).map(|number| self.of(number))
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share")]
-fn exposed(kind: &Kind, touch: Touch, sat: u64, received: u64) -> Reason {
+fn exposed(kind: &Kind, touch: Touch, sat: u64, received: u64) -> Reason<'_> {
     let share = (sat as f64 / received as f64).min(1.0);
     let factor = if touch == Touch::Direct { 1.0 } else { INDIRECT };
     Reason {
-        kind: kind.clone(),
+        kind,
         touch,
-        label: kind.word().to_owned(),
-        source: "haircut from all addresses so labelled".to_owned(),
+        label: kind.word(),
+        source: "haircut from all addresses so labelled",
         sat,
         share,
         weight: weight(kind) * share * factor,

@@ -53,7 +53,7 @@ fn round(n: f64) -> f64 {
     (n * 1e4).round() / 1e4
 }
 
-fn shown(address: &str, risk: Option<&Risk>) -> Value {
+fn shown(address: &str, risk: Option<&Risk<'_>>) -> Value {
     let reasons: Vec<Value> = risk
         .iter()
         .flat_map(|risk| &risk.reasons)
@@ -70,12 +70,12 @@ fn shown(address: &str, risk: Option<&Risk>) -> Value {
     })
 }
 
-fn words(address: &str, risk: Option<&Risk>) -> String {
+fn words(address: &str, risk: Option<&Risk<'_>>) -> String {
     let Some(risk) = risk else {
         return format!("{address}\n  never paid in this graph: nothing is known of it\n");
     };
     let mut text = format!("{address}\n  score {:.2}\n", risk.score);
-    let exposure = |r: &&trace::risk::Reason| {
+    let exposure = |r: &&trace::risk::Reason<'_>| {
         matches!(r.touch, trace::risk::Touch::Direct | trace::risk::Touch::Indirect)
     };
     let dust = risk.reasons.iter().filter(|r| exposure(r) && r.weight < 0.005).count();
