@@ -201,13 +201,17 @@ impl<'a> View<'a> {
     }
 }
 
-/// Runs asked in rising order: from one to a near one it is a short walk instead of a search.
+/// Runs asked in rising order: from one to a near one it is a short walk over words at hand instead of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
     view: View<'a>,
     /// A run, and where it begins.
     run: u64,
     bit: u64,
+    /// The word that has this bit, by its place in the lines; the ones in it that are later; the bit it begins with.
+    at: usize,
+    later: u64,
+    base: u64,
 }
 
 /// Runs further ahead are searched for.
@@ -216,40 +220,61 @@ const NEAR: u64 = 256;
 impl<'a> Cursor<'a> {
     /// At the first run.
     #[must_use]
-    pub const fn new(view: View<'a>) -> Self {
-        Self { view, run: 0, bit: 0 }
+    pub fn new(view: View<'a>) -> Self {
+        let mut cursor = Self { view, run: 0, bit: 0, at: 0, later: 0, base: 0 };
+        cursor.seat(0, 0);
+        cursor
     }
 
     /// The bits of run `run`, as [`View::range`].
     #[inline]
     pub fn range(&mut self, run: u64) -> std::ops::Range<u64> {
-        let ahead = run.wrapping_sub(self.run);
-        let start = match ahead {
-            0 => self.bit,
-            1..NEAR => self.walk(ahead),
-            _ => self.view.select(run),
-        };
-        let end = self.view.next_one(start + 1);
-        (self.run, self.bit) = (run + 1, end);
-        start..end
+        match run.wrapping_sub(self.run) {
+            0 => {}
+            ahead @ 1..NEAR => self.skip(ahead),
+            _ => self.seat(run, self.view.select(run)),
+        }
+        let start = self.bit;
+        self.skip(1);
+        self.run = run + 1;
+        start..self.bit
     }
 
-    /// The `n`th one after the bit where it stands.
-    fn walk(&self, n: u64) -> u64 {
-        let (mut at, mut left) = (self.bit + 1, n - 1);
-        while at < self.view.len {
-            let in_line = at % LINE_BITS;
-            let word = self.view.lines
-                [index(at / LINE_BITS) * LINE_WORDS + 1 + index(in_line / 64)]
-                >> (in_line % 64);
-            let ones = u64::from(word.count_ones());
+    /// Stands at run `run`, which begins with `bit`.
+    fn seat(&mut self, run: u64, bit: u64) {
+        let in_line = bit % LINE_BITS;
+        (self.run, self.bit) = (run, bit);
+        self.at = index(bit / LINE_BITS) * LINE_WORDS + 1 + index(in_line / 64);
+        self.base = bit - bit % LINE_BITS % 64;
+        let word = self.view.lines.get(self.at).copied().unwrap_or(0);
+        self.later = word & (u64::MAX << (in_line % 64)) & !(1 << (in_line % 64));
+    }
+
+    /// Goes on to the `n`th later one, 1 for the next; past the last one to the end.
+    #[inline]
+    fn skip(&mut self, n: u64) {
+        let mut left = n - 1;
+        loop {
+            let ones = u64::from(self.later.count_ones());
             if left < ones {
-                return at + select_in_word(word, left);
+                for _ in 0..left {
+                    self.later &= self.later - 1;
+                }
+                let bit = self.base + u64::from(self.later.trailing_zeros());
+                self.later &= self.later - 1;
+                self.bit = bit.min(self.view.len); // beyond it only in a damaged file
+                return;
             }
             left -= ones;
-            at += 64 - in_line % 64;
+            self.at += 1;
+            self.at += usize::from(self.at.is_multiple_of(LINE_WORDS)); // a line begins with its count
+            self.base += 64;
+            let Some(word) = self.view.lines.get(self.at) else {
+                (self.later, self.bit) = (0, self.view.len);
+                return;
+            };
+            self.later = *word;
         }
-        self.view.len
     }
 }
 

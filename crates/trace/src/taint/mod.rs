@@ -10,7 +10,6 @@ mod rules;
 mod runs;
 
 use chaingraph::Graph;
-use chaingraph::row::NONE;
 
 use crate::labels::Attribution;
 pub use forward::Mixes;
@@ -38,13 +37,12 @@ pub fn reach(graph: &Graph, sources: &[chaingraph::TxNum]) -> u64 {
     let (mut walk, spenders) = (graph.walk(), graph.u32s(chaingraph::columns::Column::Spender));
     while let Some(tx) = pending.take_from(next) {
         reached += 1;
-        next = tx.0;
+        next = tx.0.saturating_add(1);
         let outputs = walk.outputs_of(tx).0;
         let range = usize::try_from(outputs.start).ok().zip(usize::try_from(outputs.end).ok());
         let spent = range.and_then(|(start, end)| spenders.get(start..end)).unwrap_or_default();
-        for spender in spent.iter().filter(|by| !matches!(**by, 0 | NONE)) {
-            pending.set(chaingraph::TxNum(*spender));
-        }
+        // Not asked whether it is spent, which is hard to foresee: number 0 lies behind, and no bit stands for data's mark.
+        spent.iter().for_each(|by| pending.set(chaingraph::TxNum(*by)));
     }
     reached
 }
