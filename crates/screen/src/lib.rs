@@ -1,0 +1,15 @@
+//! Static screening of untrusted code: a tree of files in, findings out. Nothing of it is run, and nothing here opens a
+//! file, asks the time or the network.
+
+pub mod autorun;
+pub mod command;
+pub mod finding;
+pub mod flow;
+mod judge;
+pub mod python;
+pub mod rules;
+pub mod tree;
+
+pub use finding::{Finding, Verdict};
+pub use judge::{Outcome, screen};
+pub use tree::{File, Missed, Tree};
