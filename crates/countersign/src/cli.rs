@@ -123,6 +123,11 @@ pub enum Command {
     Trace(Trace),
     /// How risky addresses are, with reasons
     Risk(RiskArgs),
+    /// Judge untrusted code without running it: a "pre-employment test", an attachment, a package
+    Screen(Screen),
+    /// The part of `screen` that reads, shut in
+    #[command(hide = true)]
+    ScreenChild(ScreenChild),
     /// Label lists
     #[command(subcommand)]
     Labels(Labels),
@@ -686,4 +691,41 @@ mod tests {
     fn the_command_line_is_sound() {
         super::Cli::command().debug_assert();
     }
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Screen {
+    #[command(subcommand)]
+    pub command: Option<ScreenCommand>,
+    /// Folders or archives; nothing in them is run
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How to say it; --json equals json
+    #[arg(long, default_value = "plain", value_parser = ["plain", "json", "sarif"])]
+    pub format: String,
+    /// What makes the exit code other than 0: with `block`, what is to be reviewed does not
+    #[arg(long, value_name = "VERDICT", value_parser = ["block", "review"])]
+    pub fail_on: Option<String>,
+    /// Read without Landlock and seccomp; the result says so
+    #[arg(long)]
+    pub no_sandbox: bool,
+}
+
+#[derive(Subcommand)]
+pub enum ScreenCommand {
+    /// Every rule; one rule with its why and how to check it
+    Rules {
+        /// One rule
+        id: Option<String>,
+    },
+}
+
+#[derive(Args, Clone)]
+pub struct ScreenChild {
+    pub path: PathBuf,
+    #[arg(long)]
+    pub no_sandbox: bool,
+    #[arg(long)]
+    pub leave_out: Vec<String>,
 }

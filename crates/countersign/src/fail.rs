@@ -16,6 +16,10 @@ pub enum Exit {
     Malformed = 2,
     /// Refused, held, not verified or not anchored.
     Refused = 3,
+    /// Findings that block.
+    Blocks = 10,
+    /// Findings to review.
+    Review = 11,
 }
 
 /// A command that did not succeed.
@@ -38,6 +42,8 @@ pub enum Fail {
     Damaged(String),
     /// Exit 3; everything was said already.
     Said,
+    /// A judgement that was said already, with its exit code.
+    Judged(Exit),
 }
 
 /// What commands return.
@@ -72,13 +78,14 @@ impl Fail {
             Self::Failed(_) => Exit::Failed,
             Self::Malformed { .. } => Exit::Malformed,
             Self::Refused(..) | Self::Damaged(_) | Self::Said => Exit::Refused,
+            Self::Judged(exit) => *exit,
         }
     }
 
     /// Prints it once: for programs on stdout, for people on stderr.
     pub fn print(&self, json: bool) {
         let (code, file, at, detail) = match self {
-            Self::Said => return,
+            Self::Said | Self::Judged(_) => return,
             Self::Failed(detail) => ("FAILED", "", "", detail.as_str()),
             Self::Damaged(detail) => ("DAMAGED", "", "", detail.as_str()),
             Self::Malformed { file, at, detail } => {

@@ -12,6 +12,7 @@ mod drill;
 mod fail;
 mod files;
 mod net;
+mod screening;
 mod show;
 mod tracing;
 

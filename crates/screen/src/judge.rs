@@ -31,11 +31,22 @@ pub struct Outcome {
 /// Screens a tree.
 #[must_use]
 pub fn screen(tree: &Tree) -> Outcome {
+    screen_announcing(tree, &mut |_| {})
+}
+
+/// Screens a tree, and tells each file before it is parsed: who dies there is known.
+#[must_use]
+pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome {
     let mut missed = tree.missed.clone();
     let points = autorun::points(tree);
     let mut findings = of_points(tree, &points);
-    let (project, files) = project(tree, &mut missed);
-    findings.extend(of_flows(tree, &points, &project, &files));
+    let (project, files) = project(tree, &mut missed, announce);
+    let (hits, too_deep) = flow::follow(&project);
+    for file in too_deep.iter().filter_map(|m| tree.files.get(*files.get(*m)?)) {
+        let reason = "code nested too deeply to be followed".to_owned();
+        missed.push(Missed { file: file.path.clone(), reason });
+    }
+    findings.extend(of_flows(tree, &points, &project, &files, &hits));
     findings.sort_by(|a, b| {
         let key = |f: &Finding| {
             (f.blocks_by.is_none(), std::cmp::Reverse((f.severity, f.confidence)), f.fires)
@@ -120,7 +131,11 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// The Python of a tree, linked by its imports; and the file of each module.
-fn project(tree: &Tree, missed: &mut Vec<Missed>) -> (Project, Vec<usize>) {
+fn project(
+    tree: &Tree,
+    missed: &mut Vec<Missed>,
+    announce: &mut dyn FnMut(&str),
+) -> (Project, Vec<usize>) {
     let mut project = Project::default();
     let mut files = Vec::new();
     let mut names: HashMap<String, usize> = HashMap::new();
@@ -133,12 +148,17 @@ fn project(tree: &Tree, missed: &mut Vec<Missed>) -> (Project, Vec<usize>) {
             continue;
         }
         if !(file.path.ends_with(".py") || file.path.ends_with(".pyw")) {
+            if let Some(language) = not_read_yet(file.name()) {
+                let reason = format!("{language} is not read yet");
+                missed.push(Missed { file: file.path.clone(), reason });
+            }
             continue;
         }
         if file.bytes.len() > CODE_LEN_MAX {
             missed.push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() });
             continue;
         }
+        announce(&file.path);
         let (module, error) = crate::python::lower(&file.text());
         if let Some(at) = error {
             let (line, _) = line_column(&file.text(), at);
@@ -157,6 +177,30 @@ fn project(tree: &Tree, missed: &mut Vec<Missed>) -> (Project, Vec<usize>) {
         project.modules.push(Linked { module, imports });
     }
     (project, files)
+}
+
+/// Languages of files that nobody looks into yet: they are listed, so that nothing passes in silence.
+fn not_read_yet(name: &str) -> Option<&'static str> {
+    let extension = name.rsplit_once('.').map(|(_, e)| e.to_lowercase());
+    Some(match (extension.as_deref(), name) {
+        (Some("js" | "mjs" | "cjs" | "jsx"), _) => "JavaScript",
+        (Some("ts" | "tsx" | "mts" | "cts"), _) => "TypeScript",
+        (Some("sh" | "bash" | "zsh" | "ps1" | "bat" | "cmd"), _) => "a shell's language",
+        (Some("ipynb"), _) => "a notebook",
+        (Some("go"), _) => "Go",
+        (Some("rs"), _) => "Rust",
+        (Some("rb"), _) => "Ruby",
+        (Some("php"), _) => "PHP",
+        (Some("pl" | "pm"), _) => "Perl",
+        (Some("java" | "kt" | "gradle" | "c" | "cc" | "cpp" | "h" | "cs" | "swift"), _) => {
+            "a compiled language"
+        }
+        (Some("cmake" | "mk"), _) | (_, "Makefile" | "CMakeLists.txt" | "Rakefile") => {
+            "a build file"
+        }
+        (_, "Dockerfile") => "a Dockerfile",
+        _ => return None,
+    })
 }
 
 /// `a/b/c.py` is `a.b.c`, `a/b/__init__.py` is `a.b`.
@@ -224,8 +268,13 @@ fn resolve(
 }
 
 /// Where bytes flow.
-fn of_flows(tree: &Tree, points: &[Point], project: &Project, files: &[usize]) -> Vec<Finding> {
-    let hits = flow::follow(project);
+fn of_flows(
+    tree: &Tree,
+    points: &[Point],
+    project: &Project,
+    files: &[usize],
+    hits: &[Hit],
+) -> Vec<Finding> {
     if hits.is_empty() {
         return Vec::new();
     }
@@ -246,7 +295,7 @@ fn of_flows(tree: &Tree, points: &[Point], project: &Project, files: &[usize]) -
         }
     }
     let mut findings = Vec::new();
-    for hit in &hits {
+    for hit in hits {
         let (rule, severity, confidence, blocks_by) = match (hit.sink, &hit.source) {
             (Some(sink), Source::Network(Some(endpoint))) if is_loopback(endpoint) => {
                 (rule_of(sink), Severity::Medium, Confidence::Medium, None)

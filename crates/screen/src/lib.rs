@@ -11,5 +11,5 @@ pub mod rules;
 pub mod tree;
 
 pub use finding::{Finding, Verdict};
-pub use judge::{Outcome, screen};
+pub use judge::{Outcome, screen, screen_announcing};
 pub use tree::{File, Missed, Tree};

@@ -93,6 +93,8 @@ pub fn run(cli: Cli) -> Done {
         Command::Cluster(command) => crate::tracing::cluster::run(cx, command),
         Command::Trace(command) => crate::tracing::trace::run(cx, &command),
         Command::Risk(args) => crate::tracing::risk::run(cx, &args),
+        Command::Screen(args) => crate::screening::run(cx, &args),
+        Command::ScreenChild(args) => crate::screening::run_child(&args),
         Command::Case(crate::cli::Case::Verify { dir }) => crate::tracing::case::verify(cx, &dir),
         Command::Labels(command) => crate::tracing::labels::run(cx, command),
         Command::Coinjoin(command) => crate::tracing::coinjoin::run(&command),

@@ -14,6 +14,7 @@ mod drill;
 mod governance;
 mod offline;
 mod scenes;
+mod screening;
 mod taint;
 mod tracing;
 mod walkthrough;

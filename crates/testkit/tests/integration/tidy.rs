@@ -67,9 +67,19 @@ fn rooms_use_only_what_the_table_allows() {
         ("coordinator", &["withdrawal", "reader", "tlog"]),
         ("chaingraph", &[]),
         ("trace", &["chaingraph"]),
+        ("screen", &[]),
         (
             "countersign",
-            &["chaingraph", "coordinator", "cosigner", "reader", "tlog", "trace", "withdrawal"],
+            &[
+                "chaingraph",
+                "coordinator",
+                "cosigner",
+                "reader",
+                "screen",
+                "tlog",
+                "trace",
+                "withdrawal",
+            ],
         ),
         (
             "testkit",

@@ -1,0 +1,245 @@
+//! A path becomes a tree of files in memory: folders and archives, and archives in archives. Nothing is written anywhere,
+//! no link is followed, and whatever is left out is listed.
+
+use std::io::Read;
+use std::path::Path;
+
+use screen::{File, Missed, Tree};
+
+/// Bytes of one file that are read.
+const FILE_LEN_MAX: u64 = 16 << 20;
+/// Bytes of all files together.
+const TREE_LEN_MAX: u64 = 400 << 20;
+/// Files of a tree.
+const FILES_MAX: usize = 200_000;
+/// Archives in archives.
+const NESTED_MAX: u32 = 3;
+/// Folders in folders.
+const DEPTH_MAX: u32 = 64;
+
+/// Reads what lies at a path.
+///
+/// # Errors
+/// Nothing can be read there at all.
+pub fn read(path: &Path) -> std::io::Result<Tree> {
+    let mut intake = Intake { tree: Tree::default(), len: 0 };
+    if std::fs::metadata(path)?.is_dir() {
+        intake.folder(path, "", 0);
+    } else {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(TREE_LEN_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > TREE_LEN_MAX {
+            intake.miss(&name, "over a limit");
+        } else if !intake.archive("", &name, &bytes, 0) {
+            intake.keep(name, bytes);
+        }
+    }
+    intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(intake.tree)
+}
+
+struct Intake {
+    tree: Tree,
+    len: u64,
+}
+
+impl Intake {
+    fn miss(&mut self, file: &str, reason: &str) {
+        self.tree.missed.push(Missed { file: file.to_owned(), reason: reason.to_owned() });
+    }
+
+    /// Whether there is room for so many bytes more; if not, that is listed.
+    fn fits(&mut self, path: &str, len: u64) -> bool {
+        let fits = len <= FILE_LEN_MAX
+            && self.len + len <= TREE_LEN_MAX
+            && self.tree.files.len() < FILES_MAX;
+        if !fits {
+            self.miss(path, "over a limit");
+        }
+        fits
+    }
+
+    fn keep(&mut self, path: String, bytes: Vec<u8>) {
+        if self.fits(&path, bytes.len() as u64) {
+            self.len += bytes.len() as u64;
+            self.tree.files.push(File { path, bytes });
+        }
+    }
+
+    fn folder(&mut self, dir: &Path, prefix: &str, depth: u32) {
+        let shown = if prefix.is_empty() { "." } else { prefix };
+        if depth > DEPTH_MAX {
+            return self.miss(shown, "over a limit");
+        }
+        let Ok(entries) = std::fs::read_dir(dir) else { return self.miss(shown, "unreadable") };
+        for entry in entries {
+            let Ok(entry) = entry else { return self.miss(shown, "unreadable") };
+            if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
+                return self.miss(shown, "over a limit");
+            }
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    if path == ".git/objects" || path.ends_with("/.git/objects") {
+                        self.miss(&path, "commits are not read yet");
+                    } else {
+                        self.folder(&entry.path(), &format!("{path}/"), depth + 1);
+                    }
+                }
+                Ok(kind) if kind.is_file() => self.file(&entry.path(), path),
+                Ok(kind) if kind.is_symlink() => {
+                    // What it leads to inside is read in its own place.
+                    let inside = std::fs::read_link(entry.path()).is_ok_and(|to| {
+                        to.is_relative()
+                            && !to.components().any(|c| c == std::path::Component::ParentDir)
+                    });
+                    if !inside {
+                        self.miss(&path, "a link that leads out");
+                    }
+                }
+                Ok(_) => self.miss(&path, "a device or pipe"),
+                Err(_) => self.miss(&path, "unreadable"),
+            }
+        }
+    }
+
+    fn file(&mut self, from: &Path, path: String) {
+        let len = std::fs::symlink_metadata(from).map_or(u64::MAX, |m| m.len());
+        if !self.fits(&path, len) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(from)
+            .and_then(|file| file.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes));
+        if read.is_err() {
+            return self.miss(&path, "unreadable");
+        }
+        if !self.archive("", &path, &bytes, 0) {
+            self.keep(path, bytes);
+        }
+    }
+
+    /// Takes an archive apart; `false` if it is none. Its files stand under its name, the first one's under nothing.
+    fn archive(&mut self, above: &str, name: &str, bytes: &[u8], depth: u32) -> bool {
+        let path = format!("{above}{name}");
+        let packed: Option<&str> = match bytes {
+            [0x1f, 0x8b, ..] => Some("gzip"),
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some("zip"),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some("xz"),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd"),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some("bzip2"),
+            _ if bytes.get(257..262) == Some(b"ustar") => Some("tar"),
+            _ => None,
+        };
+        let Some(packed) = packed else { return false };
+        if depth > NESTED_MAX {
+            self.miss(&path, "over a limit");
+            return true;
+        }
+        match packed {
+            "zip" => self.zip(&path, bytes, depth),
+            "tar" => self.tar(&path, bytes, depth),
+            "gzip" => {
+                let mut inner = Vec::new();
+                let left = TREE_LEN_MAX.saturating_sub(self.len);
+                let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(left + 1);
+                match reader.read_to_end(&mut inner) {
+                    Ok(_) if inner.len() as u64 <= left => {
+                        let name = path.trim_end_matches(".gz").to_owned();
+                        if !self.archive("", &name, &inner, depth + 1) {
+                            self.keep(name, inner);
+                        }
+                    }
+                    Ok(_) => self.miss(&path, "over a limit"),
+                    Err(_) => self.miss(&path, "unreadable"),
+                }
+            }
+            _ => self.miss(&path, "unknown compression"),
+        }
+        true
+    }
+
+    /// A member of an archive, by its name there.
+    fn member(&mut self, archive: &str, name: &str, mut reader: impl Read, len: u64, depth: u32) {
+        let path = format!("{archive}!/{name}");
+        let climbs = name.starts_with('/')
+            || name.contains('\\')
+            || name.split('/').any(|part| part == "..")
+            || name.contains('\0');
+        if climbs {
+            return self.miss(&path, "a name that leads out");
+        }
+        if !self.fits(&path, len) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        // What an archive says of a length is not believed.
+        match reader.by_ref().take(FILE_LEN_MAX + 1).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 <= FILE_LEN_MAX => {
+                if !self.archive(&format!("{archive}!/"), name, &bytes, depth + 1) {
+                    self.keep(path, bytes);
+                }
+            }
+            Ok(_) => self.miss(&path, "over a limit"),
+            Err(_) => self.miss(&path, "unreadable"),
+        }
+    }
+
+    fn zip(&mut self, path: &str, bytes: &[u8], depth: u32) {
+        let Ok(mut archive) = zip::ZipArchive::new(std::io::Cursor::new(bytes)) else {
+            return self.miss(path, "unreadable");
+        };
+        for number in 0..archive.len() {
+            if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
+                return self.miss(path, "over a limit");
+            }
+            let named = archive.name_for_index(number).and_then(Result::ok);
+            let name = named.map_or_else(|| format!("member {number}"), |n| n.into_owned());
+            match archive.by_index(number) {
+                Ok(member) if member.is_dir() => {}
+                Ok(member) => {
+                    let len = member.size();
+                    if member.is_symlink() {
+                        self.miss(&format!("{path}!/{name}"), "a link");
+                    } else {
+                        self.member(path, &name, member, len, depth);
+                    }
+                }
+                Err(error) => {
+                    let reason = match error {
+                        zip::result::ZipError::UnsupportedArchive(text)
+                            if text.contains("assword") =>
+                        {
+                            "encrypted"
+                        }
+                        zip::result::ZipError::UnsupportedArchive(_) => "unknown compression",
+                        _ => "unreadable",
+                    };
+                    self.miss(&format!("{path}!/{name}"), reason);
+                }
+            }
+        }
+    }
+
+    fn tar(&mut self, path: &str, bytes: &[u8], depth: u32) {
+        let mut archive = tar::Archive::new(bytes);
+        let Ok(entries) = archive.entries() else { return self.miss(path, "unreadable") };
+        for entry in entries {
+            if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
+                return self.miss(path, "over a limit");
+            }
+            let Ok(entry) = entry else { return self.miss(path, "unreadable") };
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let kind = entry.header().entry_type();
+            let len = entry.size();
+            if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
+                self.member(path, name.trim_start_matches("./"), entry, len, depth);
+            } else if kind.is_symlink() || kind.is_hard_link() {
+                self.miss(&format!("{path}!/{name}"), "a link");
+            } else if kind.is_block_special() || kind.is_character_special() || kind.is_fifo() {
+                self.miss(&format!("{path}!/{name}"), "a device or pipe");
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What screening found, for people, for programs and for code hosts (SARIF 2.1.0).
+
+use bitcoin::hashes::{Hash as _, sha256};
+use serde_json::{Value, json};
+
+use crate::cmd::Context;
+use crate::fail::{Done, Fail};
+use crate::show::{clean, counted};
+
+/// The tool and its rules, by hash.
+pub fn tool() -> Value {
+    let rules: String = screen::rules::ALL
+        .iter()
+        .map(|r| format!("{}\n{}\n{}\n{}\n{:?}\n", r.id, r.title, r.why, r.check, r.attack))
+        .collect();
+    json!({"version": env!("CARGO_PKG_VERSION"), "rules_sha256": sha256::Hash::hash(rules.as_bytes()).to_string()})
+}
+
+fn text_of<'a>(value: &'a Value, member: &str) -> &'a str {
+    value.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+    value.get(member).and_then(Value::as_array).map_or(&[], |list| list)
+}
+
+fn number(value: &Value, member: &str) -> u64 {
+    value.get(member).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// The report for people.
+pub fn text(document: &Value) -> String {
+    let (findings, missed) = (list(document, "findings"), list(document, "not_inspected"));
+    let verdict = match text_of(document, "verdict") {
+        "block" => "BLOCK: don't open, install or run it",
+        "review" => "REVIEW: a person must look at it first",
+        "incomplete" => "INCOMPLETE: nothing was found in what could be read",
+        _ => "NO FINDINGS, which is not the same as safe",
+    };
+    let mut text = format!("{}\n{verdict}\n", clean(text_of(document, "path")));
+    for finding in findings {
+        let blocks = match text_of(finding, "blocks_by") {
+            "" => String::new(),
+            by => format!(", blocks by {by}"),
+        };
+        text.push_str(&format!(
+            "\n{}  {} ({} confidence{blocks})\n  fires: {}\n  {}:{}  {}\n",
+            text_of(finding, "severity").to_uppercase(),
+            text_of(finding, "title"),
+            text_of(finding, "confidence"),
+            text_of(finding, "fires"),
+            clean(text_of(finding, "file")),
+            number(finding, "line"),
+            clean(text_of(finding, "excerpt"))
+        ));
+        for (nth, step) in list(finding, "flow").iter().enumerate() {
+            text.push_str(&format!(
+                "    {}. {}:{}  {}\n",
+                nth + 1,
+                clean(text_of(step, "file")),
+                number(step, "line"),
+                clean(text_of(step, "what"))
+            ));
+        }
+        text.push_str(&format!(
+            "  why: {}\n  check: {}\n  rule: {}\n",
+            text_of(finding, "why"),
+            text_of(finding, "check"),
+            text_of(finding, "rule")
+        ));
+    }
+    if !missed.is_empty() {
+        text.push_str(&format!("\nnot inspected: {}\n", counted(missed.len(), "file")));
+        for miss in missed.iter().take(20) {
+            let (file, reason) = (clean(text_of(miss, "file")), clean(text_of(miss, "reason")));
+            text.push_str(&format!("  {file}: {reason}\n"));
+        }
+        if missed.len() > 20 {
+            text.push_str(&format!("  and {} more (--format json has all)\n", missed.len() - 20));
+        }
+    }
+    if let Some(stats) = document.get("stats") {
+        text.push_str(&format!("\n{} files, {} ms", number(stats, "files"), number(stats, "ms")));
+    }
+    text
+}
+
+/// All documents as one run of SARIF 2.1.0.
+pub fn sarif(documents: &[Value]) -> Value {
+    let rules: Vec<Value> = screen::rules::ALL
+        .iter()
+        .map(|r| {
+            json!({"id": r.id, "shortDescription": {"text": r.title}, "fullDescription": {"text": r.why},
+                "help": {"text": r.check}, "properties": {"tags": r.attack}})
+        })
+        .collect();
+    let location = |file: &str, line: u64, column: u64| {
+        json!({"physicalLocation": {"artifactLocation": {"uri": file},
+            "region": {"startLine": line.max(1), "startColumn": column.max(1)}}})
+    };
+    let result = |f: &Value| {
+        let level = match (text_of(f, "blocks_by"), text_of(f, "severity")) {
+            ("", "note" | "low") => "note",
+            ("", _) => "warning",
+            _ => "error",
+        };
+        let steps: Vec<Value> = list(f, "flow")
+            .iter()
+            .map(|s| {
+                let mut location = location(text_of(s, "file"), number(s, "line"), 1);
+                if let Value::Object(members) = &mut location {
+                    members.insert("message".to_owned(), json!({"text": text_of(s, "what")}));
+                }
+                json!({"location": location})
+            })
+            .collect();
+        let mut result = json!({
+            "ruleId": text_of(f, "rule"), "level": level,
+            "message": {"text": format!("{}; fires: {}", text_of(f, "title"), text_of(f, "fires"))},
+            "locations": [location(text_of(f, "file"), number(f, "line"), number(f, "column"))],
+        });
+        if let (Value::Object(members), false) = (&mut result, steps.is_empty()) {
+            members
+                .insert("codeFlows".to_owned(), json!([{"threadFlows": [{"locations": steps}]}]));
+        }
+        result
+    };
+    let results: Vec<Value> =
+        documents.iter().flat_map(|d| list(d, "findings")).map(result).collect();
+    let missed: Vec<Value> = documents
+        .iter()
+        .flat_map(|d| list(d, "not_inspected"))
+        .map(|m| {
+            let text = format!("not inspected: {}: {}", text_of(m, "file"), text_of(m, "reason"));
+            json!({"level": "warning", "message": {"text": text}})
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "countersign screen", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
+            "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": missed}],
+            "results": results,
+        }],
+    })
+}
+
+/// `screen rules`.
+pub fn rules(cx: Context, id: Option<&str>) -> Done {
+    let shown: Vec<_> =
+        screen::rules::ALL.into_iter().filter(|r| id.is_none_or(|id| r.id == id)).collect();
+    if shown.is_empty() {
+        let known: Vec<_> = screen::rules::ALL.iter().map(|r| r.id).collect();
+        let why = format!("no such rule; there are {}", known.join(", "));
+        return Err(Fail::malformed("rule", id.unwrap_or_default(), why));
+    }
+    let json: Vec<Value> = shown
+        .iter()
+        .map(|r| json!({"id": r.id, "title": r.title, "why": r.why, "check": r.check, "attack": r.attack}))
+        .collect();
+    let line = |r: &&screen::rules::Rule| match id {
+        None => format!("{:<26}{}\n", r.id, r.title),
+        Some(_) => format!(
+            "{}\n  {}\n  why: {}\n  check: {}\n  {}\n",
+            r.id,
+            r.title,
+            r.why,
+            r.check,
+            r.attack.join(", ")
+        ),
+    };
+    cx.say(&json!(json), &shown.iter().map(line).collect::<String>());
+    Ok(())
+}

