@@ -297,7 +297,9 @@ fn of_flows(
     let mut findings = Vec::new();
     for hit in hits {
         let (rule, severity, confidence, blocks_by) = match (hit.sink, &hit.source) {
-            (Some(sink), Source::Network(Some(endpoint))) if is_loopback(endpoint) => {
+            (Some(sink), Source::Network(Some(endpoint)))
+                if is_loopback(endpoint) || known::is_registry(host(endpoint)) =>
+            {
                 (rule_of(sink), Severity::Medium, Confidence::Medium, None)
             }
             (Some(sink), Source::Network(Some(_))) => {
@@ -357,15 +359,20 @@ const fn rule_of(sink: Sink) -> &'static Rule {
     }
 }
 
-/// Whether an endpoint is this machine: by its host, not by its text.
-fn is_loopback(endpoint: &str) -> bool {
+/// The host of an endpoint: without scheme, user and port.
+fn host(endpoint: &str) -> &str {
     let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = match host.strip_prefix('[') {
+    match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
-    };
+    }
+}
+
+/// Whether an endpoint is this machine: by its host, not by its text.
+fn is_loopback(endpoint: &str) -> bool {
+    let host = host(endpoint);
     host == "localhost"
         || host == "::1"
         || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())

@@ -53,17 +53,18 @@ impl Lower {
     fn statement(&mut self, stmt: &PyStmt) {
         match stmt {
             PyStmt::FunctionDef(def) => {
-                let mut function = self.scope(&def.name, Some(&def.parameters), false, |lower| {
+                let function = self.scope(&def.name, Some(&def.parameters), false, |lower| {
                     lower.statements(&def.body);
                 });
+                let bound = || Expr::Name(name(&def.name));
+                self.push(Stmt::Assign(bound(), function));
                 for decorator in def.decorator_list.iter().rev() {
                     // What a decorator makes may be the function itself, or what it is called with.
                     let callee = self.expr(&decorator.expression);
                     let at = decorator.range().start().to_u32();
-                    let call = Call { at, callee, args: vec![function.clone()], named: Vec::new() };
-                    function = Expr::Either(vec![function, Expr::Call(Box::new(call))]);
+                    let call = Call { at, callee, args: vec![bound()], named: Vec::new() };
+                    self.push(Stmt::Assign(bound(), Expr::Call(Box::new(call))));
                 }
-                self.push(Stmt::Assign(Expr::Name(name(&def.name)), function));
             }
             PyStmt::ClassDef(def) => {
                 for argument in def.arguments.iter().flat_map(|a| a.args.iter()) {

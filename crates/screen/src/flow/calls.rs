@@ -110,9 +110,9 @@ impl<'a> Engine<'a> {
         }
         for (nth, value) in &actual {
             let Some((name, _)) = code.params.get(*nth) else { continue };
-            self.set(module, scope, name, &pass(value));
-            let consts = Value { consts: value.consts.clone(), ..Value::default() };
-            self.grown |= self.given.entry((module, scope, *nth)).or_default().join(&consts);
+            self.set(module, scope, name, &Value { taints: Vec::new(), ..value.clone() });
+            let given = Value { things: Vec::new(), taints: self.taints(value), ..value.clone() };
+            self.grown |= self.given.entry((module, scope, *nth)).or_default().join(&pass(&given));
         }
         let state = self.scopes.get(module).and_then(|s| s.get(scope));
         let answer = state.map(|s| s.answer.clone()).unwrap_or_default();
@@ -142,6 +142,13 @@ impl<'a> Engine<'a> {
             }
         }
         for taint in answer.taints {
+            if let Source::Given(m, s, nth) = taint.source
+                && (m, s) == (module, scope)
+            {
+                let given = actual.get(&nth).map(|value| self.taints(value)).unwrap_or_default();
+                all.join(&Value::tainted(given));
+                continue;
+            }
             let Source::NetworkOf(m, s, nth) = taint.source else {
                 all.join(&Value::tainted(vec![taint]));
                 continue;
@@ -180,6 +187,25 @@ impl<'a> Engine<'a> {
         }
         if found.is_empty() {
             found.push(Source::Network(None));
+        }
+        found
+    }
+
+    /// Where taints really come from: what callers gave instead of what stands for it.
+    pub(super) fn origins(&self, taints: Vec<Taint>) -> Vec<Taint> {
+        let mut found: Vec<Taint> = Vec::new();
+        let (mut seen, mut open) = (BTreeSet::new(), taints);
+        while let Some(taint) = open.pop() {
+            match taint.source {
+                Source::Given(m, s, n) => {
+                    if seen.insert((m, s, n)) {
+                        open.extend(
+                            self.given.get(&(m, s, n)).iter().flat_map(|v| v.taints.clone()),
+                        );
+                    }
+                }
+                _ => found.push(taint),
+            }
         }
         found
     }

@@ -136,7 +136,10 @@ impl<'a> Engine<'a> {
         let Some(state) = self.scopes.get_mut(module).and_then(|s| s.get_mut(at)) else { return };
         state.on_load = at == 0;
         for (nth, (name, _)) in scope.params.iter().enumerate() {
-            state.vars.insert(name.clone(), Value::thing(Thing::Param(module, at, nth)));
+            let mut value = Value::thing(Thing::Param(module, at, nth));
+            let step = Step { module, at: 0, what: String::new() };
+            value.taints.push(Taint::new(Source::Given(module, at, nth), step));
+            state.vars.insert(name.clone(), value);
         }
         if let (Some(class), Some((this, _))) = (class, scope.params.first()) {
             state.vars.insert(this.clone(), Value::thing(Thing::Instance(module, class)));

@@ -163,6 +163,7 @@ pub fn deed(path: &str) -> Option<Deed> {
         "__import__" | "importlib.import_module" => Import,
         "getattr" => Member,
         "len" | "int" | "float" | "bool" | "isinstance" | "issubclass" | "hash" | "id" | "type"
+        | "pickle.dumps" | "pickle.dump" | "marshal.dumps" | "dill.dumps" | "cloudpickle.dumps"
         | "hashlib.sha256" | "hashlib.md5" | "hashlib.sha1" | "print" | "range"
         | "enumerate_len" => Forget,
         _ => return None,
@@ -196,6 +197,25 @@ fn is_client_call(path: &str) -> bool {
                 | ".urlopen"
         )
     )
+}
+
+/// Hosts of registries, from which code is fetched to be run by everybody's installers.
+const REGISTRIES: [&str; 9] = [
+    "pypi.org",
+    "files.pythonhosted.org",
+    "bootstrap.pypa.io",
+    "test.pypi.org",
+    "registry.npmjs.org",
+    "nodejs.org",
+    "crates.io",
+    "static.crates.io",
+    "proxy.golang.org",
+];
+
+/// Whether an endpoint is a registry: by its host, not by its text.
+#[must_use]
+pub fn is_registry(host: &str) -> bool {
+    REGISTRIES.contains(&host)
 }
 
 /// Whether a loader of YAML builds plain values only.

@@ -125,7 +125,11 @@ impl Engine<'_> {
                 for text in asked.args.first().iter().flat_map(|a| a.texts()) {
                     value.join(&self.imported(&Name::from(&*text)));
                 }
-                for taint in asked.args.first().map(|a| self.taints(a)).unwrap_or_default() {
+                let given = asked.args.first().map(|a| self.taints(a)).unwrap_or_default();
+                for taint in self.origins(given) {
+                    if matches!(taint.source, Source::Secret(_)) {
+                        continue;
+                    }
                     self.hit(
                         asked.at,
                         Some(Sink::Interpreter),
@@ -277,7 +281,7 @@ impl Engine<'_> {
                 .map(|a| self.taints(a))
                 .unwrap_or_default(),
         };
-        for taint in given {
+        for taint in self.origins(given) {
             if !matches!(taint.source, Source::Secret(_)) {
                 self.hit(
                     asked.at,
@@ -307,7 +311,7 @@ impl Engine<'_> {
             }
             _ => None,
         });
-        for taint in given {
+        for taint in self.origins(given) {
             if matches!(taint.source, Source::Secret(_)) {
                 let what = format!("`{}` sends it to {}", asked.path, shown(endpoint.as_ref()));
                 self.hit(asked.at, None, &taint, endpoint.clone(), what);

@@ -56,6 +56,9 @@ pub enum Source {
     Network(Option<Name>),
     /// The network, from an endpoint that a function is given: module, scope, which parameter.
     NetworkOf(usize, usize, usize),
+    /// Whatever a function is given: module, scope, which parameter. It stands for what callers give, so that an answer
+    /// to one caller does not have what another gave.
+    Given(usize, usize, usize),
     /// A constant that was encoded.
     Decoded,
     /// A secret, by its kind.
