@@ -34,19 +34,24 @@ pub fn screen(tree: &Tree) -> Outcome {
     screen_announcing(tree, &mut |_| {})
 }
 
-/// Screens a tree, and tells each file before it is parsed: who dies there is known.
+/// Screens a tree, and tells each file before it is parsed, then an empty name: who dies there is known.
 #[must_use]
 pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome {
     let mut missed = tree.missed.clone();
     let points = autorun::points(tree);
     let mut findings = of_points(tree, &points);
     let (project, files) = project(tree, &mut missed, announce);
-    let (hits, too_deep) = flow::follow(&project);
-    for file in too_deep.iter().filter_map(|m| tree.files.get(*files.get(*m)?)) {
+    announce("");
+    let followed = flow::follow(&project);
+    if followed.cut {
+        let reason = "code that takes too long to follow".to_owned();
+        missed.push(Missed { file: ".".to_owned(), reason });
+    }
+    for file in followed.too_deep.iter().filter_map(|m| tree.files.get(*files.get(*m)?)) {
         let reason = "code nested too deeply to be followed".to_owned();
         missed.push(Missed { file: file.path.clone(), reason });
     }
-    findings.extend(of_flows(tree, &points, &project, &files, &hits));
+    findings.extend(of_flows(tree, &points, &project, &files, &followed.hits));
     findings.sort_by(|a, b| {
         let key = |f: &Finding| {
             (f.blocks_by.is_none(), std::cmp::Reverse((f.severity, f.confidence)), f.fires)

@@ -53,6 +53,7 @@ fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
         tree.missed.push(Missed { file: file.clone(), reason: "parser crash".to_owned() });
     }
     let outcome = screen::screen_announcing(&tree, &mut |file| {
+        // An empty name: all are parsed.
         say(&format!("parsing {}", Value::from(file)));
     });
     json!({

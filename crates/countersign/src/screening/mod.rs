@@ -65,7 +65,7 @@ fn screen_one(path: &Path, args: &Screen) -> Result<Value, Fail> {
     }
     let missed: Vec<Value> =
         left_out.iter().map(|f| json!({"file": f, "reason": "parser crash"})).collect();
-    let all = json!({"file": ".", "reason": "the parser crashed before it was done"});
+    let all = json!({"file": ".", "reason": "it crashed, or took too long, before it was done"});
     Ok(json!({
         "tool": report::tool(), "path": path, "tree_sha256": null, "sandbox": null, "verdict": "incomplete",
         "findings": [], "not_inspected": missed.into_iter().chain([all]).collect::<Vec<_>>(),
@@ -99,14 +99,16 @@ fn ask_child(path: &Path, no_sandbox: bool, left_out: &[String]) -> Result<Asked
         stdout.take(ANSWER_LEN_MAX + 1).read_to_end(&mut answer).map_err(Fail::failed)?;
     }
     let _ = child.kill(); // it has answered, or said too much
-    let status = child.wait().map_err(Fail::failed)?;
+    child.wait().map_err(Fail::failed)?;
     let text = String::from_utf8_lossy(&answer);
     let mut lines = text.lines();
     let mut parsing = None;
     let last = loop {
         match lines.next() {
             Some(line) => match line.strip_prefix("parsing ") {
-                Some(file) => parsing = serde_json::from_str::<String>(file).ok(),
+                Some(file) => {
+                    parsing = serde_json::from_str::<String>(file).ok().filter(|f| !f.is_empty());
+                }
                 None => break line,
             },
             None => break "",
@@ -122,9 +124,6 @@ fn ask_child(path: &Path, no_sandbox: bool, left_out: &[String]) -> Result<Asked
     let whole = answer.len() as u64 <= ANSWER_LEN_MAX;
     match serde_json::from_str::<Value>(last).ok().filter(|d| whole && d.is_object()) {
         Some(document) => Ok(Asked::Answer(Box::new(document))),
-        None => {
-            let _ = status;
-            Ok(Asked::Died(parsing))
-        }
+        None => Ok(Asked::Died(parsing)),
     }
 }

@@ -12,6 +12,10 @@ use super::value::{Const, Source, Step, Taint, Thing, Value};
 const ROUNDS: usize = 8;
 /// Nesting of expressions that is followed.
 const DEPTH_MAX: usize = 200;
+/// Expressions that are evaluated in all: some tens of seconds. Honest trees of ten thousand modules need a tenth.
+const WORK_MAX: u64 = 200_000_000;
+/// Lists and maps in one another that are looked into for one value.
+const OBJECTS_MAX: usize = 1_000;
 /// Parts of a path of a library that are kept.
 pub(super) const PATH_LEN_MAX: usize = 160;
 /// Texts that are put together out of alternatives.
@@ -56,22 +60,33 @@ pub struct Hit {
     pub on_load: bool,
 }
 
-/// Follows a project. The hits are in the order of modules and places; then the modules with code that is nested too
-/// deeply to be followed.
+/// What following a project found.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// Hits, in the order of modules and places.
+    pub hits: Vec<Hit>,
+    /// Modules with code that is nested too deeply to be followed.
+    pub too_deep: BTreeSet<usize>,
+    /// Whether it was given up before nothing grew any more.
+    pub cut: bool,
+}
+
+/// Follows a project.
 #[must_use]
-pub fn follow(project: &Project) -> (Vec<Hit>, BTreeSet<usize>) {
+pub fn follow(project: &Project) -> Followed {
     let mut engine = Engine::new(project);
     for _ in 0..ROUNDS {
         engine.grown = false;
         for module in 0..project.modules.len() {
             engine.module(module);
         }
-        if !engine.grown {
+        if !engine.grown || engine.work >= WORK_MAX {
             break;
         }
     }
     let too_deep = std::mem::take(&mut engine.too_deep);
-    (engine.resolved(), too_deep)
+    let cut = engine.work >= WORK_MAX;
+    Followed { hits: engine.resolved(), too_deep, cut }
 }
 
 #[derive(Default)]
@@ -96,6 +111,7 @@ pub(super) struct Engine<'a> {
     pub(super) here: (usize, usize),
     pub(super) depth: usize,
     pub(super) too_deep: BTreeSet<usize>,
+    work: u64,
 }
 
 impl<'a> Engine<'a> {
@@ -118,6 +134,7 @@ impl<'a> Engine<'a> {
             here: (0, 0),
             depth: 0,
             too_deep: BTreeSet::new(),
+            work: 0,
         };
         for (number, linked) in project.modules.iter().enumerate() {
             for (at, scope) in linked.module.scopes.iter().enumerate() {
@@ -325,8 +342,8 @@ impl<'a> Engine<'a> {
     /// The taints of a value and of what it holds.
     pub(super) fn taints(&self, value: &Value) -> Vec<Taint> {
         let mut found = Value::tainted(value.taints.clone());
-        let mut open = vec![(value, 0)];
-        while let Some((value, depth)) = open.pop() {
+        let (mut open, mut seen) = (vec![value], BTreeSet::new());
+        while let Some(value) = open.pop() {
             found.join(&Value::tainted(value.taints.clone()));
             for text in value.texts() {
                 if let Some(file) = self.files.get(&*text) {
@@ -335,9 +352,8 @@ impl<'a> Engine<'a> {
             }
             for thing in &value.things {
                 let Thing::Object(number) = thing else { continue };
-                if depth < 4 {
-                    let fields = self.objects.get(*number).into_iter().flat_map(BTreeMap::values);
-                    open.extend(fields.map(|field| (field, depth + 1)));
+                if seen.len() < OBJECTS_MAX && seen.insert(*number) {
+                    open.extend(self.objects.get(*number).into_iter().flat_map(BTreeMap::values));
                 }
             }
         }
@@ -417,6 +433,10 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn value(&mut self, expr: &'a Expr) -> Value {
+        self.work += 1;
+        if self.work >= WORK_MAX {
+            return Value::default();
+        }
         if self.depth >= DEPTH_MAX {
             self.too_deep.insert(self.here.0);
             return Value::default();

@@ -9,4 +9,4 @@ pub mod known;
 mod library;
 pub mod value;
 
-pub use engine::{Hit, Linked, Project, follow, loaded_by};
+pub use engine::{Followed, Hit, Linked, Project, follow, loaded_by};

@@ -65,6 +65,18 @@ pub enum Source {
     Secret(&'static str),
 }
 
+impl Source {
+    /// How much it says: a known origin more than one that somebody else decides.
+    #[must_use]
+    pub const fn strength(&self) -> u8 {
+        match self {
+            Self::Network(None) => 0,
+            Self::NetworkOf(..) | Self::Given(..) => 1,
+            Self::Network(Some(_)) | Self::Decoded | Self::Secret(_) => 2,
+        }
+    }
+}
+
 /// A place in the tree.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Step {
@@ -116,6 +128,29 @@ impl Taint {
     }
 }
 
+/// Adds what is new; where there is no room, in the place of something that counts for less.
+fn add<T: Clone>(
+    list: &mut Vec<T>,
+    more: &[T],
+    same: impl Fn(&T, &T) -> bool,
+    rank: impl Fn(&T) -> u8,
+) -> bool {
+    let mut grown = false;
+    for item in more {
+        if list.iter().any(|known| same(known, item)) {
+            continue;
+        }
+        if list.len() < ALTERNATIVES {
+            list.push(item.clone());
+            grown = true;
+        } else if let Some(lesser) = list.iter_mut().find(|known| rank(known) < rank(item)) {
+            *lesser = item.clone();
+            grown = true;
+        }
+    }
+    grown
+}
+
 /// What an expression may be.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Value {
@@ -158,29 +193,19 @@ impl Value {
         Self { taints, ..Self::default() }
     }
 
-    /// May be the other too. Whether that is new.
+    /// May be the other too. Whether that is new. Of too many alternatives those stay that matter: who hides the one
+    /// that counts behind many others gains nothing.
     pub fn join(&mut self, other: &Self) -> bool {
-        let mut grown = false;
-        for constant in &other.consts {
-            if self.consts.len() < ALTERNATIVES && !self.consts.contains(constant) {
-                self.consts.push(constant.clone());
-                grown = true;
-            }
-        }
-        for thing in &other.things {
-            if self.things.len() < ALTERNATIVES && !self.things.contains(thing) {
-                self.things.push(thing.clone());
-                grown = true;
-            }
-        }
-        for taint in &other.taints {
-            let known = self.taints.iter().any(|t| t.same_origin(taint));
-            if self.taints.len() < ALTERNATIVES && !known {
-                self.taints.push(taint.clone());
-                grown = true;
-            }
-        }
-        grown
+        let host = |c: &Const| u8::from(c.text().is_some_and(|t| t.contains("://")));
+        let deed = |t: &Thing| match t {
+            Thing::Path(path) => u8::from(super::known::deed(path).is_some()),
+            _ => 2,
+        };
+        let strength = |t: &Taint| t.source.strength();
+        let same_origin = |a: &Taint, b: &Taint| a.same_origin(b);
+        add(&mut self.consts, &other.consts, PartialEq::eq, host)
+            | add(&mut self.things, &other.things, PartialEq::eq, deed)
+            | add(&mut self.taints, &other.taints, same_origin, strength)
     }
 
     /// The only constant that it may be, if there is one.
@@ -203,5 +228,30 @@ impl Value {
             Thing::Path(path) => Some(&**path),
             _ => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_is_not_crowded_out() {
+        let mut value = Value::default();
+        for n in 0..20 {
+            value.join(&Value::text(&format!("dummy {n}")));
+            value.join(&Value::path(&format!("dummy{n}")));
+            let step = Step { module: 0, at: n, what: String::new() };
+            value.join(&Value::tainted(vec![Taint::new(Source::Network(None), step)]));
+        }
+        let step = Step { module: 1, at: 0, what: String::new() };
+        let taint = Taint::new(Source::Network(Some("https://a.invalid".into())), step);
+        assert!(value.join(&Value::text("https://a.invalid/x")));
+        assert!(value.join(&Value::path("exec")));
+        assert!(value.join(&Value::tainted(vec![taint.clone()])));
+        assert!(value.texts().any(|t| t == "https://a.invalid/x"));
+        assert!(value.paths().any(|p| p == "exec") && value.taints.contains(&taint));
+        assert!(!value.join(&Value::text("another dummy")));
+        assert_eq!(value.consts.len(), ALTERNATIVES);
     }
 }
