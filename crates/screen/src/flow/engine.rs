@@ -14,6 +14,8 @@ const ROUNDS: usize = 8;
 const DEPTH_MAX: usize = 200;
 /// Expressions that are evaluated in all: some tens of seconds. Honest trees of ten thousand modules need a tenth.
 const WORK_MAX: u64 = 200_000_000;
+/// How deep a value is looked into when all of it is handed over: registries of programs lead to everything else.
+const NESTING_MAX: usize = 4;
 /// Lists and maps in one another that are looked into for one value.
 const OBJECTS_MAX: usize = 1_000;
 /// Parts of a path of a library that are kept.
@@ -342,8 +344,8 @@ impl<'a> Engine<'a> {
     /// The taints of a value and of what it holds.
     pub(super) fn taints(&self, value: &Value) -> Vec<Taint> {
         let mut found = Value::tainted(value.taints.clone());
-        let (mut open, mut seen) = (vec![value], BTreeSet::new());
-        while let Some(value) = open.pop() {
+        let (mut open, mut seen) = (vec![(value, 0)], BTreeSet::new());
+        while let Some((value, depth)) = open.pop() {
             found.join(&Value::tainted(value.taints.clone()));
             for text in value.texts() {
                 if let Some(file) = self.files.get(&*text) {
@@ -352,8 +354,9 @@ impl<'a> Engine<'a> {
             }
             for thing in &value.things {
                 let Thing::Object(number) = thing else { continue };
-                if seen.len() < OBJECTS_MAX && seen.insert(*number) {
-                    open.extend(self.objects.get(*number).into_iter().flat_map(BTreeMap::values));
+                if depth < NESTING_MAX && seen.len() < OBJECTS_MAX && seen.insert(*number) {
+                    let fields = self.objects.get(*number).into_iter().flat_map(BTreeMap::values);
+                    open.extend(fields.map(|field| (field, depth + 1)));
                 }
             }
         }

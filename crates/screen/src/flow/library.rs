@@ -1,10 +1,13 @@
 //! Calls of libraries: what brings bytes in, decodes, keeps or runs them.
 
-use super::engine::{Engine, PATH_LEN_MAX, UNKNOWN};
+use super::engine::{Engine, PATH_LEN_MAX};
 use super::fold;
 use super::ir::{Name, Offset};
 use super::known::{self, Deed, Sink};
 use super::value::{Const, Source, Taint, Thing, Value};
+
+/// A decoded constant that is shorter does nothing by itself.
+const PAYLOAD_LEN_MIN: usize = 8;
 
 /// A call of something of a library.
 pub(super) struct Asked<'b> {
@@ -29,20 +32,24 @@ impl Asked<'_> {
         let given = self.args.get(place).or_else(|| self.named("url")).cloned().unwrap_or_default();
         let is_known = given.texts().any(|t| has_host(&t))
             || given.things.iter().any(|t| matches!(t, Thing::Param(..)));
+        if self.path.starts_with("http.client.") {
+            // A connection is made with a bare host.
+            let hosts = self.base.iter().flat_map(|b| b.texts()).map(|t| format!("https://{t}"));
+            let consts = hosts.map(|host| Const::Text(host.into())).collect();
+            return Value { consts, ..Value::default() };
+        }
         let base = self.base.filter(|_| !is_known);
         base.map_or(given, |base| Value { taints: Vec::new(), things: Vec::new(), ..base.clone() })
     }
 }
 
-/// Whether a text names a host: `https://host/…`, or a bare host of a connection.
+/// Whether a text names a host: `https://host/…`. Marks of what is unknown, and of formats, are none.
 pub(super) fn has_host(text: &str) -> bool {
-    let host = match text.split_once("://") {
-        Some((_, rest)) => rest,
-        None if text.contains('.') && !text.contains([' ', '/', '\\', '\n']) => text,
-        None => return false,
-    };
-    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-    !host.is_empty() && !host.contains(UNKNOWN)
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_host =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@' | '[' | ']');
+    !host.is_empty() && host.chars().all(is_host) && scheme.chars().all(char::is_alphanumeric)
 }
 
 impl Engine<'_> {
@@ -251,7 +258,8 @@ impl Engine<'_> {
         let Some(from) = asked.args.first() else { return Value::default() };
         let mut value = Value::tainted(from.taints.clone());
         value.consts = from.consts.iter().filter_map(|c| fold::decode(coding, c)).collect();
-        if !value.consts.is_empty() {
+        let is_payload = |c: &Const| c.text().is_none_or(|t| t.len() >= PAYLOAD_LEN_MIN);
+        if value.consts.iter().any(is_payload) {
             let step = self.step(asked.at, format!("`{}` decodes a constant", asked.path));
             value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
         }
