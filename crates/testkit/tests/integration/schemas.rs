@@ -16,7 +16,7 @@ fn file(name: &str) -> Vec<u8> {
 
 #[test]
 fn examples_are_true() {
-    for name in ["intent", "intent-payload", "approval", "receipt", "coins", "facts"] {
+    for name in ["intent", "intent-payload", "approval", "receipt", "coins", "facts", "coinjoin"] {
         let schema: Value = serde_json::from_slice(&file(&format!("{name}.json"))).unwrap();
         let example: Value =
             serde_json::from_slice(&file(&format!("examples/{name}.json"))).unwrap();
