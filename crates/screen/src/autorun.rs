@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::finding::Fires;
-use crate::tree::{File, Tree};
+use crate::tree::{File, Missed, Tree};
 
 /// Something that runs by itself, or when somebody does an everyday thing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,35 +22,72 @@ pub struct Point {
     pub on_open: bool,
 }
 
-/// Finds them.
+/// Finds them. Settings that can't be read, and code inside a command, are listed.
 #[must_use]
-pub fn points(tree: &Tree) -> Vec<Point> {
+pub fn points(tree: &Tree, missed: &mut Vec<Missed>) -> Vec<Point> {
     let mut all = Vec::new();
     for (number, file) in tree.files.iter().enumerate() {
-        let found = match (file.path.as_str(), file.name()) {
-            (path, _) if ends(path, ".vscode/tasks.json") => tasks(file),
-            (_, "package.json") => scripts(file),
-            (path, _) if path.ends_with("devcontainer.json") => devcontainer(file),
-            (_, ".envrc") => vec![(Fires::Open, 0, file.text().into_owned(), true)],
-            (path, name) if is_hook(path) && !name.ends_with(".sample") => {
+        let settings: Option<fn(&File, &Json) -> Vec<Found>> = match file.name() {
+            "tasks.json" if ends(&file.path, ".vscode/tasks.json") => Some(tasks),
+            "package.json" => Some(scripts),
+            name if name.ends_with("devcontainer.json") => Some(devcontainer),
+            _ => None,
+        };
+        let found = match (settings, file.name()) {
+            (Some(settings), _) => match json(file) {
+                Some(json) => settings(file, &json),
+                None => {
+                    miss(missed, file, "unparsable settings");
+                    Vec::new()
+                }
+            },
+            (None, ".envrc") => vec![(Fires::Open, 0, file.text().into_owned(), true)],
+            (None, name) if is_hook(&file.path) && !name.ends_with(".sample") => {
                 vec![(Fires::Git, 0, file.text().into_owned(), false)]
             }
             _ => Vec::new(),
         };
-        let folder = file.path.strip_suffix(file.name()).unwrap_or_default();
-        // What an editor runs, it runs in the folder that was opened.
-        let folder = folder.strip_suffix(".vscode/").unwrap_or(folder);
-        all.extend(found.into_iter().map(|(fires, at, command, on_open)| {
+        for (fires, at, command, on_open) in found {
+            if crate::command::has_code(&command) {
+                miss(missed, file, "code inside a command is not read yet");
+            }
+            let root = root(&file.path, file.name());
             let runs = crate::command::files_run(&command);
-            let runs = runs.into_iter().map(|run| format!("{folder}{run}")).collect();
-            Point { fires, file: number, at, command: Some(command), runs, on_open }
-        }));
+            let runs = runs.iter().map(|run| normal(&format!("{root}{run}"))).collect();
+            all.push(Point { fires, file: number, at, command: Some(command), runs, on_open });
+        }
         if let Some(fires) = runs_itself(file) {
             let runs = vec![file.path.clone()];
             all.push(Point { fires, file: number, at: 0, command: None, runs, on_open: false });
         }
     }
     all
+}
+
+fn miss(missed: &mut Vec<Missed>, file: &File, reason: &str) {
+    missed.push(Missed { file: file.path.clone(), reason: reason.to_owned() });
+}
+
+/// The folder in which a file's commands run: editors, containers and hooks run theirs at the root of the project.
+fn root<'a>(path: &'a str, name: &str) -> &'a str {
+    let folder = path.strip_suffix(name).unwrap_or_default();
+    let tools = [".vscode/", ".devcontainer/", ".git/hooks/", ".husky/", ".githooks/"];
+    tools.iter().find_map(|tool| folder.strip_suffix(tool)).unwrap_or(folder)
+}
+
+/// A path without `.` and `..`.
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
 }
 
 fn ends(path: &str, end: &str) -> bool {
@@ -92,8 +129,7 @@ fn place(file: &File, text: &str) -> u32 {
 type Found = (Fires, u32, String, bool);
 
 /// Tasks of VS Code that run when the folder is opened.
-fn tasks(file: &File) -> Vec<Found> {
-    let Some(json) = json(file) else { return Vec::new() };
+fn tasks(file: &File, json: &Json) -> Vec<Found> {
     let tasks = json.get("tasks").and_then(Json::as_array).cloned().unwrap_or_default();
     let opened = |task: &Json| {
         task.pointer("/runOptions/runOn").and_then(Json::as_str) == Some("folderOpen")
@@ -118,8 +154,7 @@ fn text_of(json: &Json) -> Option<String> {
 }
 
 /// Scripts of npm, by when they run.
-fn scripts(file: &File) -> Vec<Found> {
-    let Some(json) = json(file) else { return Vec::new() };
+fn scripts(file: &File, json: &Json) -> Vec<Found> {
     let scripts = json.get("scripts").and_then(Json::as_object).cloned().unwrap_or_default();
     let mut found = Vec::new();
     for (name, command) in scripts {
@@ -136,8 +171,7 @@ fn scripts(file: &File) -> Vec<Found> {
     found
 }
 
-fn devcontainer(file: &File) -> Vec<Found> {
-    let Some(json) = json(file) else { return Vec::new() };
+fn devcontainer(file: &File, json: &Json) -> Vec<Found> {
     let mut found = Vec::new();
     for (key, fires) in [
         ("initializeCommand", Fires::Open),

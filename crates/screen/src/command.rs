@@ -63,6 +63,30 @@ pub fn pipes_network(line: &str) -> bool {
         })
 }
 
+/// Whether a command holds code of its own: `node -e …`, `python3 -c …`, `sh -c …`.
+#[must_use]
+pub fn has_code(line: &str) -> bool {
+    let words: Vec<String> = words(line).collect();
+    words.windows(2).any(|pair| match pair {
+        [program, flag] => {
+            INTERPRETERS.contains(&program.as_str())
+                && matches!(
+                    flag.as_str(),
+                    "-c" | "-e"
+                        | "-p"
+                        | "-lc"
+                        | "-ec"
+                        | "--eval"
+                        | "--print"
+                        | "-command"
+                        | "-enc"
+                        | "-encodedcommand"
+                )
+        }
+        _ => false,
+    })
+}
+
 /// Files that a command gives to an interpreter, as it names them.
 #[must_use]
 pub fn files_run(line: &str) -> Vec<String> {
@@ -120,6 +144,19 @@ mod tests {
         ] {
             assert!(!pipes_network(line), "{line}");
         }
+    }
+
+    #[test]
+    fn code_inside_a_command_is_seen() {
+        for line in [
+            "node -e \"require('x')\"",
+            "/usr/bin/python3 -c 'import os'",
+            "bash -lc 'x'",
+            "powershell -enc AAAA",
+        ] {
+            assert!(has_code(line), "{line}");
+        }
+        assert!(!has_code("node server.js") && !has_code("pytest -c setup.cfg"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::flow::ir::Name;
 use crate::flow::known::{self, Sink};
 use crate::flow::value::Source;
 use crate::flow::{self, Hit, Linked, Project};
+use crate::nature::{Nature, nature};
 use crate::rules::{self, Rule};
 use crate::tree::{File, Missed, Tree, excerpt, line_column};
 
@@ -38,7 +39,7 @@ pub fn screen(tree: &Tree) -> Outcome {
 #[must_use]
 pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome {
     let mut missed = tree.missed.clone();
-    let points = autorun::points(tree);
+    let points = autorun::points(tree, &mut missed);
     let mut findings = of_points(tree, &points);
     let (project, files) = project(tree, &mut missed, announce);
     announce("");
@@ -146,27 +147,34 @@ fn project(
     let mut names: HashMap<String, usize> = HashMap::new();
     let mut modules = Vec::new();
     for (number, file) in tree.files.iter().enumerate() {
-        if file.path.ends_with(".json") && file.bytes.len() <= CONFIG_LEN_MAX {
-            if let Ok(json) = serde_json::from_slice(&file.bytes) {
-                project.configs.insert(file.path.clone(), json);
+        if file.path.ends_with(".json") {
+            match serde_json::from_slice(&file.bytes) {
+                Ok(json) if file.bytes.len() <= CONFIG_LEN_MAX => {
+                    project.configs.insert(file.path.clone(), json);
+                }
+                // What a program reads there would not be known.
+                Ok(_) => missed
+                    .push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() }),
+                Err(_) => {}
             }
-            continue;
         }
-        if !(file.path.ends_with(".py") || file.path.ends_with(".pyw")) {
-            if let Some(language) = not_read_yet(file.name()) {
-                let reason = format!("{language} is not read yet");
+        let source = match nature(file) {
+            Nature::Python => file.text(),
+            Nature::PythonLines => lines_of_code(&file.text()).into(),
+            Nature::Data => continue,
+            Nature::Unread(reason) => {
                 missed.push(Missed { file: file.path.clone(), reason });
+                continue;
             }
-            continue;
-        }
+        };
         if file.bytes.len() > CODE_LEN_MAX {
             missed.push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() });
             continue;
         }
         announce(&file.path);
-        let (module, error) = crate::python::lower(&file.text());
+        let (module, error) = crate::python::lower(&source);
         if let Some(at) = error {
-            let (line, _) = line_column(&file.text(), at);
+            let (line, _) = line_column(&source, at);
             missed.push(Missed {
                 file: file.path.clone(),
                 reason: format!("unparsable source, line {line}"),
@@ -184,28 +192,12 @@ fn project(
     (project, files)
 }
 
-/// Languages of files that nobody looks into yet: they are listed, so that nothing passes in silence.
-fn not_read_yet(name: &str) -> Option<&'static str> {
-    let extension = name.rsplit_once('.').map(|(_, e)| e.to_lowercase());
-    Some(match (extension.as_deref(), name) {
-        (Some("js" | "mjs" | "cjs" | "jsx"), _) => "JavaScript",
-        (Some("ts" | "tsx" | "mts" | "cts"), _) => "TypeScript",
-        (Some("sh" | "bash" | "zsh" | "ps1" | "bat" | "cmd"), _) => "a shell's language",
-        (Some("ipynb"), _) => "a notebook",
-        (Some("go"), _) => "Go",
-        (Some("rs"), _) => "Rust",
-        (Some("rb"), _) => "Ruby",
-        (Some("php"), _) => "PHP",
-        (Some("pl" | "pm"), _) => "Perl",
-        (Some("java" | "kt" | "gradle" | "c" | "cc" | "cpp" | "h" | "cs" | "swift"), _) => {
-            "a compiled language"
-        }
-        (Some("cmake" | "mk"), _) | (_, "Makefile" | "CMakeLists.txt" | "Rakefile") => {
-            "a build file"
-        }
-        (_, "Dockerfile") => "a Dockerfile",
-        _ => return None,
-    })
+/// Lines of a `.pth` file that are code: `site` runs those that begin with `import`. Others are blanked, so that places
+/// stay what they are.
+fn lines_of_code(text: &str) -> String {
+    let keep = |line: &str| line.starts_with("import ") || line.starts_with("import\t");
+    let line = |line: &str| if keep(line) { line.to_owned() } else { " ".repeat(line.len()) };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// `a/b/c.py` is `a.b.c`, `a/b/__init__.py` is `a.b`.

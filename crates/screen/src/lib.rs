@@ -6,6 +6,7 @@ pub mod command;
 pub mod finding;
 pub mod flow;
 mod judge;
+pub mod nature;
 pub mod python;
 pub mod rules;
 pub mod tree;

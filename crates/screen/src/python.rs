@@ -5,7 +5,7 @@ use ruff_python_ast::{self as ast, Expr as Py, Stmt as PyStmt};
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;
 
-use crate::flow::ir::{Call, Expr, Module, Name, Scope, Stmt};
+use crate::flow::ir::{Call, Expr, Module, Name, SPREAD, Scope, Stmt};
 
 /// Reads a file. The second is the first error's offset, if there is one.
 #[must_use]
@@ -255,11 +255,18 @@ impl Lower {
             },
             Py::Call(call) => {
                 let callee = self.expr(&call.func);
-                let args = self.all(&call.arguments.args);
                 let mut named = Vec::new();
+                let mut args = Vec::new();
+                for argument in &call.arguments.args {
+                    let value = self.expr(argument);
+                    match argument {
+                        Py::Starred(_) => named.push((name(SPREAD), value)),
+                        _ => args.push(value),
+                    }
+                }
                 for keyword in &call.arguments.keywords {
                     let value = self.expr(&keyword.value);
-                    let key = keyword.arg.as_ref().map_or("**", |arg| arg.as_str());
+                    let key = keyword.arg.as_ref().map_or(SPREAD, |arg| arg.as_str());
                     named.push((name(key), value));
                 }
                 Expr::Call(Box::new(Call { at, callee, args, named }))

@@ -8,7 +8,10 @@ mod sandbox;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use serde_json::{Value, json};
 
@@ -18,6 +21,8 @@ use crate::fail::{Done, Exit, Fail};
 
 pub use child::run as run_child;
 
+/// How long a path may take: more than the processor time that it may have.
+const WAIT_MAX: Duration = Duration::from_secs(300);
 /// Bytes of an answer that are read.
 const ANSWER_LEN_MAX: u64 = 64 << 20;
 
@@ -36,7 +41,7 @@ pub fn run(cx: Context, args: &Screen) -> Done {
         "sarif" => crate::show::out(&report::sarif(&documents).to_string()),
         _ => documents.iter().for_each(|d| crate::show::out(&report::text(d))),
     }
-    let verdicts: Vec<&str> = documents.iter().filter_map(|d| d.get("verdict")?.as_str()).collect();
+    let verdicts: Vec<&str> = documents.iter().map(report::verdict).collect();
     // Of several paths the first of these that is present.
     let exit = [("block", Exit::Blocks), ("review", Exit::Review), ("incomplete", Exit::Refused)]
         .into_iter()
@@ -50,8 +55,10 @@ pub fn run(cx: Context, args: &Screen) -> Done {
 }
 
 fn screen_one(path: &Path, args: &Screen) -> Result<Value, Fail> {
-    if let Err(error) = std::fs::symlink_metadata(path) {
-        return Err(Fail::malformed(path.display(), "", error));
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() || found.is_file() => {}
+        Ok(_) => return Err(Fail::malformed(path.display(), "", "neither a folder nor a file")),
+        Err(error) => return Err(Fail::malformed(path.display(), "", error)),
     }
     let path = std::path::absolute(path).map_err(Fail::failed)?;
     let mut left_out: Vec<String> = Vec::new();
@@ -94,12 +101,11 @@ fn ask_child(path: &Path, no_sandbox: bool, left_out: &[String]) -> Result<Asked
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| Fail::failed(format!("screening: {e}")))?;
-    let mut answer = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(ANSWER_LEN_MAX + 1).read_to_end(&mut answer).map_err(Fail::failed)?;
-    }
-    let _ = child.kill(); // it has answered, or said too much
+    let answer =
+        child.stdout.take().map_or_else(|| Ok(Vec::new()), |mut out| read_answer(&mut out));
+    let _ = child.kill(); // it has answered, said too much, or is too late
     child.wait().map_err(Fail::failed)?;
+    let answer = answer.map_err(Fail::failed)?;
     let text = String::from_utf8_lossy(&answer);
     let mut lines = text.lines();
     let mut parsing = None;
@@ -122,8 +128,26 @@ fn ask_child(path: &Path, no_sandbox: bool, left_out: &[String]) -> Result<Asked
         return Err(Fail::malformed(path.display(), "", why));
     }
     let whole = answer.len() as u64 <= ANSWER_LEN_MAX;
-    match serde_json::from_str::<Value>(last).ok().filter(|d| whole && d.is_object()) {
+    match serde_json::from_str::<Value>(last).ok().filter(|d| whole && report::is_sound(d)) {
         Some(document) => Ok(Asked::Answer(Box::new(document))),
         None => Ok(Asked::Died(parsing)),
     }
+}
+
+/// Reads an answer to its end, or until it is too long or too late.
+fn read_answer(stdout: &mut ChildStdout) -> std::io::Result<Vec<u8>> {
+    let (started, mut answer, mut piece) = (Instant::now(), Vec::new(), vec![0; 1 << 16]);
+    while answer.len() as u64 <= ANSWER_LEN_MAX {
+        let Some(left) = WAIT_MAX.checked_sub(started.elapsed()) else { break };
+        let wait = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(0) + 1, tv_nsec: 0 };
+        let mut asked = [PollFd::new(stdout, PollFlags::IN)];
+        if poll(&mut asked, Some(&wait))? == 0 {
+            break;
+        }
+        match stdout.read(&mut piece)? {
+            0 => break,
+            n => answer.extend_from_slice(piece.get(..n).unwrap_or_default()),
+        }
+    }
+    Ok(answer)
 }

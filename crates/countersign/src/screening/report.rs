@@ -1,6 +1,8 @@
 //! What screening found, for people, for programs and for code hosts (SARIF 2.1.0).
 
 use bitcoin::hashes::{Hash as _, sha256};
+use screen::Verdict;
+use screen::finding::Confidence;
 use serde_json::{Value, json};
 
 use crate::cmd::Context;
@@ -28,10 +30,38 @@ fn number(value: &Value, member: &str) -> u64 {
     value.get(member).and_then(Value::as_u64).unwrap_or(0)
 }
 
+/// The verdict of a document, read from what it holds and not only from its word: an answer comes from a process that
+/// read hostile bytes. What says less than it holds is `block`.
+pub fn verdict(document: &Value) -> &'static str {
+    let findings = list(document, "findings");
+    let blocks = |f: &Value| {
+        !text_of(f, "blocks_by").is_empty() && text_of(f, "confidence") == Confidence::High.word()
+    };
+    let reviews = |f: &Value| !matches!(text_of(f, "severity"), "note" | "low");
+    let held = if findings.iter().any(blocks) {
+        Verdict::Block
+    } else if findings.iter().any(reviews) {
+        Verdict::Review
+    } else if list(document, "not_inspected").is_empty() {
+        Verdict::NoFindings
+    } else {
+        Verdict::Incomplete
+    };
+    if text_of(document, "verdict") == held.word() { held.word() } else { Verdict::Block.word() }
+}
+
+/// Whether a document has what every answer has.
+pub fn is_sound(document: &Value) -> bool {
+    let words = [Verdict::Block, Verdict::Review, Verdict::Incomplete, Verdict::NoFindings];
+    document.get("findings").is_some_and(Value::is_array)
+        && document.get("not_inspected").is_some_and(Value::is_array)
+        && words.iter().any(|v| v.word() == text_of(document, "verdict"))
+}
+
 /// The report for people.
 pub fn text(document: &Value) -> String {
     let (findings, missed) = (list(document, "findings"), list(document, "not_inspected"));
-    let verdict = match text_of(document, "verdict") {
+    let verdict = match verdict(document) {
         "block" => "BLOCK: don't open, install or run it",
         "review" => "REVIEW: a person must look at it first",
         "incomplete" => "INCOMPLETE: nothing was found in what could be read",

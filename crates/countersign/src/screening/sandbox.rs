@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -59,10 +59,12 @@ fn landlock(path: &Path) -> Result<i32, String> {
         .and_then(|r| r.add_rule(PathBeneath::new(beneath, allowed)))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(|e| lacks(&e))?;
-    match status.ruleset {
-        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced if status.no_new_privs => {
-            Ok(abi as i32)
-        }
+    // Files are shut from the first version on; what later ones add (TCP, signals) seccomp shuts too.
+    match (status.ruleset, status.landlock) {
+        (
+            RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced,
+            LandlockStatus::Available { effective_abi, kernel_abi },
+        ) if status.no_new_privs => Ok(kernel_abi.unwrap_or(effective_abi as i32)),
         _ => Err("Landlock: this kernel does not enforce it".to_owned()),
     }
 }

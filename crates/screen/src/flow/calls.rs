@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::{Engine, Hit};
-use super::ir::{Call, Expr, Name, Offset, Scope};
+use super::ir::{Call, Expr, Name, Offset, SPREAD, Scope};
 use super::known::Sink;
 use super::library::{Asked, has_host};
 use super::value::{Const, Source, Step, Taint, Thing, Value};
@@ -103,10 +103,19 @@ impl<'a> Engine<'a> {
         for (nth, value) in args.iter().enumerate().filter(|_| !code.params.is_empty()) {
             actual.entry((nth + bound).min(last)).or_default().join(value);
         }
-        for (name, value) in named {
-            if let Some(nth) = code.params.iter().position(|(param, _)| param == name) {
-                actual.entry(nth).or_default().join(value);
-            }
+        for (name, value) in named.iter().filter(|_| !code.params.is_empty()) {
+            match code.params.iter().position(|(param, _)| param == name) {
+                Some(nth) => actual.entry(nth).or_default().join(value),
+                // What is spread may be any of them; what has no name here is in the rest.
+                None if &**name == SPREAD => {
+                    let element = self.element(value);
+                    for nth in bound..code.params.len() {
+                        actual.entry(nth).or_default().join(&element);
+                    }
+                    true
+                }
+                None => actual.entry(last).or_default().join(value),
+            };
         }
         for (nth, value) in &actual {
             let Some((name, _)) = code.params.get(*nth) else { continue };

@@ -8,8 +8,8 @@ use super::ir::{Expr, Module, Name, Offset, Stmt};
 use super::known::Sink;
 use super::value::{Const, Source, Step, Taint, Thing, Value};
 
-/// Rounds after which no more is looked for: each is one more step of a way over calls.
-const ROUNDS: usize = 8;
+/// Rounds after which it is given up, and said so: each is one more step of a way that runs against the order of the text.
+const ROUNDS: usize = 100;
 /// Nesting of expressions that is followed.
 const DEPTH_MAX: usize = 200;
 /// Expressions that are evaluated in all: some tens of seconds. Honest trees of ten thousand modules need a tenth.
@@ -87,7 +87,7 @@ pub fn follow(project: &Project) -> Followed {
         }
     }
     let too_deep = std::mem::take(&mut engine.too_deep);
-    let cut = engine.work >= WORK_MAX;
+    let cut = engine.grown || engine.work >= WORK_MAX;
     Followed { hits: engine.resolved(), too_deep, cut }
 }
 

@@ -48,6 +48,9 @@ pub enum Expr {
     Nothing,
 }
 
+/// The name of arguments that are spread from a list or map: any of the parameters may get them.
+pub const SPREAD: &str = "**";
+
 /// A call.
 #[derive(Clone, Debug)]
 pub struct Call {

@@ -1,0 +1,309 @@
+//! What a file is, as far as screening cares: code that is read, data that nobody runs, or something that nobody looks
+//! into yet. The last is the default: what is not known to be data is listed, never passed over.
+
+use crate::tree::File;
+
+/// What becomes of a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Nature {
+    /// Python, all of it.
+    Python,
+    /// Lines of Python among others, as `.pth` files have them.
+    PythonLines,
+    /// Data: it does something only if some code reads or runs it.
+    Data,
+    /// Not inspected, and why.
+    Unread(String),
+}
+
+/// Extensions of data.
+const DATA: [&str; 68] = [
+    "adoc",
+    "bmp",
+    "cfg",
+    "conf",
+    "crt",
+    "csv",
+    "css",
+    "dbf",
+    "eot",
+    "geojson",
+    "gif",
+    "graphql",
+    "htm",
+    "html",
+    "ico",
+    "in",
+    "inc",
+    "ini",
+    "jinja",
+    "jinja2",
+    "j2",
+    "jpeg",
+    "jpg",
+    "json",
+    "json5",
+    "key",
+    "less",
+    "lock",
+    "log",
+    "map",
+    "md",
+    "markdown",
+    "mo",
+    "mp3",
+    "mp4",
+    "otf",
+    "pdf",
+    "pem",
+    "png",
+    "po",
+    "pot",
+    "prj",
+    "properties",
+    "proto",
+    "pub",
+    "pyi",
+    "rst",
+    "scss",
+    "shp",
+    "shx",
+    "snap",
+    "svg",
+    "template",
+    "tif",
+    "tiff",
+    "tmpl",
+    "toml",
+    "tsv",
+    "ttf",
+    "txt",
+    "typed",
+    "wav",
+    "webp",
+    "woff",
+    "woff2",
+    "xml",
+    "xsd",
+    "yaml",
+];
+/// Beginnings of names without extension that are data.
+const DATA_NAMES: [&str; 26] = [
+    "AUTHORS",
+    "CHANGELOG",
+    "CHANGES",
+    "CODEOWNERS",
+    "CONTRIBUTING",
+    "CONTRIBUTORS",
+    "COPYING",
+    "COPYRIGHT",
+    "HISTORY",
+    "INSTALL",
+    "INSTALLER",
+    "LICENCE",
+    "LICENSE",
+    "MANIFEST",
+    "METADATA",
+    "NEWS",
+    "NOTICE",
+    "PKG-INFO",
+    "README",
+    "RECORD",
+    "REQUESTED",
+    "SECURITY",
+    "THANKS",
+    "TODO",
+    "VERSION",
+    "WHEEL",
+];
+/// Settings of tools without code in them.
+const DATA_DOTS: [&str; 10] = [
+    ".coveragerc",
+    ".dockerignore",
+    ".editorconfig",
+    ".eslintignore",
+    ".flake8",
+    ".gitignore",
+    ".gitkeep",
+    ".keep",
+    ".npmignore",
+    ".prettierignore",
+];
+/// Settings that hold commands which nobody looks into yet.
+const COMMANDS: [&str; 14] = [
+    "tox.ini",
+    ".pre-commit-config.yaml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "compose.yml",
+    "compose.yaml",
+    ".gitattributes",
+    ".gitmodules",
+    ".pre-commit-hooks.yaml",
+    ".npmrc",
+    ".yarnrc.yml",
+    "pip.conf",
+    "mise.toml",
+    ".tool-versions",
+];
+/// Folders of editors and agents; what is read of them is read by `autorun`.
+const EDITORS: [&str; 8] =
+    [".vscode/", ".idea/", ".devcontainer/", ".claude/", ".cursor/", ".zed/", ".fleet/", ".vs/"];
+
+/// Looks at a file's name and first bytes.
+#[must_use]
+pub fn nature(file: &File) -> Nature {
+    let (path, name) = (file.path.as_str(), file.name());
+    let unread = |what: &str| Nature::Unread(format!("{what} is not read yet"));
+    let within = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
+    if within(".git/") {
+        let runs =
+            name.starts_with("config") || (within(".git/hooks/") || path.contains("/hooks/"));
+        return match runs && !name.ends_with(".sample") {
+            true => unread("what git runs"),
+            false => Nature::Data,
+        };
+    }
+    if file.bytes.is_empty() {
+        return Nature::Data;
+    }
+    if EDITORS.iter().any(|folder| within(folder)) {
+        let read = name == "tasks.json" || name == "devcontainer.json";
+        return if read { Nature::Data } else { unread("an editor's or agent's setting") };
+    }
+    if COMMANDS.contains(&name) {
+        return unread("a file of commands");
+    }
+    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e);
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("py" | "pyw") => Nature::Python,
+        Some("pth") => Nature::PythonLines,
+        Some(known) if DATA.contains(&known) || known == "yml" => {
+            match is_of_type(known, &file.bytes) {
+                true => Nature::Data,
+                false => Nature::Unread("not of the type that its name says".to_owned()),
+            }
+        }
+        Some(other) => match language(other) {
+            Some(language) => unread(language),
+            None if file.bytes.starts_with(b"#!") => script(&file.bytes),
+            None => unread("a file of this type"),
+        },
+        None if file.bytes.starts_with(b"#!") => script(&file.bytes),
+        None if DATA_DOTS.contains(&name)
+            || DATA_NAMES.iter().any(|d| name.to_uppercase().starts_with(d)) =>
+        {
+            Nature::Data
+        }
+        None => unread("a file of this type"),
+    }
+}
+
+/// A script by its first line.
+fn script(bytes: &[u8]) -> Nature {
+    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    match String::from_utf8_lossy(first).contains("python") {
+        true => Nature::Python,
+        false => Nature::Unread("a script is not read yet".to_owned()),
+    }
+}
+
+/// Languages by extension, for a better word than *a file of this type*.
+fn language(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "js" | "mjs" | "cjs" | "jsx" => "JavaScript",
+        "ts" | "tsx" | "mts" | "cts" => "TypeScript",
+        "sh" | "bash" | "zsh" | "fish" | "ps1" | "bat" | "cmd" => "a shell's language",
+        "ipynb" => "a notebook",
+        "go" => "Go",
+        "rs" => "Rust",
+        "rb" => "Ruby",
+        "php" => "PHP",
+        "pl" | "pm" => "Perl",
+        "java" | "kt" | "gradle" | "c" | "cc" | "cpp" | "h" | "hpp" | "cs" | "swift" | "pyx"
+        | "pxd" => "a compiled language",
+        "cmake" | "mk" => "a build file",
+        "so" | "pyd" | "dll" | "dylib" | "exe" | "node" | "wasm" | "pyc" | "pyo" | "a" | "o"
+        | "lib" | "class" | "jar" => "a compiled program",
+        "pkl" | "pickle" | "pt" | "pth.tar" | "joblib" | "npy" | "dill" => "a pickle",
+        _ => return None,
+    })
+}
+
+/// Whether bytes are what the extension of a picture, font, sound or document says; of text, that they are text.
+fn is_of_type(extension: &str, bytes: &[u8]) -> bool {
+    let begins = |magics: &[&[u8]]| magics.iter().any(|m| bytes.starts_with(m));
+    match extension {
+        "png" => begins(&[b"\x89PNG\r\n\x1a\n"]),
+        "jpg" | "jpeg" => begins(&[b"\xff\xd8\xff"]),
+        "gif" => begins(&[b"GIF8"]),
+        "bmp" => begins(&[b"BM"]),
+        "ico" => begins(&[b"\0\0\x01\0", b"\x89PNG"]),
+        "webp" => begins(&[b"RIFF"]) && bytes.get(8..12) == Some(b"WEBP"),
+        "tif" | "tiff" => begins(&[b"II*\0", b"MM\0*"]),
+        "wav" => begins(&[b"RIFF"]),
+        "mp3" => begins(&[b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2"]),
+        "mp4" => bytes.get(4..8) == Some(b"ftyp"),
+        "woff" => begins(&[b"wOFF"]),
+        "woff2" => begins(&[b"wOF2"]),
+        "ttf" | "otf" => begins(&[b"\0\x01\0\0", b"OTTO", b"true", b"ttcf"]),
+        "eot" => bytes.get(34..36) == Some(b"LP"),
+        "pdf" => begins(&[b"%PDF"]),
+        "mo" => begins(&[b"\xde\x12\x04\x95", b"\x95\x04\x12\xde"]),
+        "shp" | "shx" => begins(&[b"\0\0\x27\x0a"]),
+        "dbf" => begins(&[b"\x03", b"\x30", b"\x83", b"\x8b"]),
+        // A program does not pass as text.
+        _ => {
+            !begins(&[b"\x7fELF", b"MZ", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\0asm", b"#!"])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str, bytes: &[u8]) -> Nature {
+        nature(&File { path: path.to_owned(), bytes: bytes.to_vec() })
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_data_is_listed() {
+        for (path, bytes) in [
+            ("a.PY.bak", &b"x"[..]),
+            ("run", b"x"),
+            ("Makefile", b"all:\n"),
+            ("lib/_c.so", b"\x7fELF"),
+            ("a.pyc", b"x"),
+            (".git/config", b"[core]"),
+            (".git/hooks/post-checkout", b"#!/bin/sh"),
+            (".git/modules/x/hooks/post-checkout", b"#!/bin/sh"),
+            (".vscode/settings.json", b"{}"),
+            (".idea/runConfigurations/x.xml", b"<x/>"),
+            ("font.woff2", b"console.log(1)"),
+            ("readme.txt", b"\x7fELF"),
+            ("notes.txt", b"#!/bin/sh\n"),
+            ("tool", b"#!/usr/bin/env node\n"),
+            (".envrc", b"x"),
+            (".gitattributes", b"* filter=x"),
+        ] {
+            assert!(matches!(of(path, bytes), Nature::Unread(_)), "{path}");
+        }
+        for (path, bytes) in [
+            ("README", &b"x"[..]),
+            ("LICENSE.md", b"x"),
+            ("a/font.woff2", b"wOF2"),
+            ("data.csv", b"1,2"),
+            (".git/HEAD", b"ref"),
+            (".git/hooks/pre-commit.sample", b"#!/bin/sh"),
+            ("pkg/__init__.txt", b""),
+            (".vscode/tasks.json", b"{}"),
+        ] {
+            assert_eq!(of(path, bytes), Nature::Data, "{path}");
+        }
+        assert_eq!(of("a.py", b"x"), Nature::Python);
+        assert_eq!(of("A.PY", b"x"), Nature::Python);
+        assert_eq!(of("bin/tool", b"#!/usr/bin/env python3\n"), Nature::Python);
+        assert_eq!(of("x.pth", b"import os"), Nature::PythonLines);
+    }
+}
