@@ -87,34 +87,34 @@ const DATA: [&str; 68] = [
     "xsd",
     "yaml",
 ];
-/// Beginnings of names without extension that are data.
+/// Beginnings of names without extension, in lower case, that are data.
 const DATA_NAMES: [&str; 26] = [
-    "AUTHORS",
-    "CHANGELOG",
-    "CHANGES",
-    "CODEOWNERS",
-    "CONTRIBUTING",
-    "CONTRIBUTORS",
-    "COPYING",
-    "COPYRIGHT",
-    "HISTORY",
-    "INSTALL",
-    "INSTALLER",
-    "LICENCE",
-    "LICENSE",
-    "MANIFEST",
-    "METADATA",
-    "NEWS",
-    "NOTICE",
-    "PKG-INFO",
-    "README",
-    "RECORD",
-    "REQUESTED",
-    "SECURITY",
-    "THANKS",
-    "TODO",
-    "VERSION",
-    "WHEEL",
+    "authors",
+    "changelog",
+    "changes",
+    "codeowners",
+    "contributing",
+    "contributors",
+    "copying",
+    "copyright",
+    "history",
+    "install",
+    "installer",
+    "licence",
+    "license",
+    "manifest",
+    "metadata",
+    "news",
+    "notice",
+    "pkg-info",
+    "readme",
+    "record",
+    "requested",
+    "security",
+    "thanks",
+    "todo",
+    "version",
+    "wheel",
 ];
 /// Settings of tools without code in them.
 const DATA_DOTS: [&str; 10] = [
@@ -191,7 +191,7 @@ pub fn nature(file: &File) -> Nature {
         },
         None if file.bytes.starts_with(b"#!") => script(&file.bytes),
         None if DATA_DOTS.contains(&name)
-            || DATA_NAMES.iter().any(|d| name.to_uppercase().starts_with(d)) =>
+            || DATA_NAMES.iter().any(|d| name.to_lowercase().starts_with(d)) =>
         {
             Nature::Data
         }

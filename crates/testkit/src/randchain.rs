@@ -79,10 +79,7 @@ pub fn make(seed: u64, txs: usize) -> RandomChain {
         let block = block(prev, height, list);
         prev = block.block_hash();
         chain.txs.extend(block.txdata.iter().map(|tx| (height, tx.clone())));
-        let bytes = serialize(&block);
-        chain.framed.extend([0xfa, 0xbf, 0xb5, 0xda]);
-        chain.framed.extend((bytes.len() as u32).to_le_bytes());
-        chain.framed.extend(bytes);
+        chain.framed.extend(framed(&[block]));
         height += 1;
     }
     chain.scripts = maker.scripts;
@@ -96,7 +93,20 @@ fn script(seed: u64, n: u64) -> ScriptBuf {
     ScriptBuf::new_p2wpkh(&WPubkeyHash::from_byte_array(bytes))
 }
 
-fn block(prev: BlockHash, height: u32, txdata: Vec<Transaction>) -> Block {
+/// Blocks of regtest in a node's framing: magic, length, block.
+#[must_use]
+pub fn framed(blocks: &[Block]) -> Vec<u8> {
+    let record = |block: &Block| {
+        let bytes = serialize(block);
+        let len = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        [&[0xfa, 0xbf, 0xb5, 0xda], &len[..], &bytes].concat()
+    };
+    blocks.iter().flat_map(record).collect()
+}
+
+/// A block of regtest without work, ten minutes after the one before.
+#[must_use]
+pub fn block(prev: BlockHash, height: u32, txdata: Vec<Transaction>) -> Block {
     let header = Header {
         version: Version::from_consensus(0x2000_0000),
         prev_blockhash: prev,

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Command;
 
-use bitcoin::consensus::{deserialize, serialize};
+use bitcoin::consensus::deserialize;
 use bitcoin::hashes::Hash as _;
 use bitcoin::hex::FromHex as _;
 use chaingraph::{Graph, ScriptNum};
@@ -216,10 +216,7 @@ pub fn emulated(file: &Path) -> Option<HashMap<Vec<u8>, u32>> {
             nonce: number("nonce"),
         };
         assert_eq!(header.block_hash().to_string(), block["hash"].as_str().unwrap());
-        let bytes = serialize(&bitcoin::Block { header, txdata });
-        framed.extend([0xfa, 0xbf, 0xb5, 0xda]);
-        framed.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
-        framed.extend(bytes);
+        framed.extend(crate::randchain::framed(&[bitcoin::Block { header, txdata }]));
     }
     std::fs::write(file, framed).unwrap();
     let info: Value = serde_json::from_str(&gunzip(&wallets).collect::<String>()).unwrap();

@@ -4,12 +4,10 @@
 use std::path::Path;
 
 use bitcoin::absolute::LockTime;
-use bitcoin::block::{Header, Version};
-use bitcoin::consensus::encode::serialize;
 use bitcoin::hashes::{Hash as _, hash160};
 use bitcoin::{
-    Address, Amount, Block, BlockHash, CompactTarget, Network, OutPoint, ScriptBuf, Sequence,
-    Transaction, TxIn, TxMerkleNode, TxOut, Txid, WPubkeyHash, Witness, transaction,
+    Address, Amount, Block, BlockHash, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn,
+    TxOut, Txid, WPubkeyHash, Witness, transaction,
 };
 use serde_json::{Value, json};
 
@@ -42,17 +40,8 @@ impl Scene {
         let coin = OutPoint::new(coinbase.compute_txid(), 0);
         let genesis = || bitcoin::constants::genesis_block(Network::Regtest).block_hash();
         let prev: BlockHash = self.blocks.last().map_or_else(genesis, Block::block_hash);
-        let header = Header {
-            version: Version::from_consensus(0x2000_0000),
-            prev_blockhash: prev,
-            merkle_root: TxMerkleNode::all_zeros(),
-            time: 1_700_000_000 + 600 * height,
-            bits: CompactTarget::from_consensus(0x207f_ffff),
-            nonce: 0,
-        };
         let txdata = std::iter::once(coinbase).chain(payment).collect();
-        let mut block = Block { header, txdata };
-        block.header.merkle_root = block.compute_merkle_root().unwrap();
+        let block = testkit::randchain::block(prev, height, txdata);
         self.blocks.push(block);
         coin
     }
@@ -76,13 +65,7 @@ impl Scene {
 
     /// Writes the blocks from `first` on and builds the graph.
     fn build(&self, first: usize) -> Value {
-        let mut framed = Vec::new();
-        for block in &self.blocks[first..] {
-            let bytes = serialize(block);
-            framed.extend([0xfa, 0xbf, 0xb5, 0xda]);
-            framed.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
-            framed.extend(bytes);
-        }
+        let framed = testkit::randchain::framed(&self.blocks[first..]);
         std::fs::write(self.desk.dir.join("blocks.dat"), framed).unwrap();
         self.desk.ok("graph build --blocks blocks.dat --out g")
     }

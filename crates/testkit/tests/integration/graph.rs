@@ -9,6 +9,7 @@ use chaingraph::source::Bad;
 use chaingraph::{BuildError, Built, Graph, Notice, Options, OutputNum, Prevout, Progress, build};
 use testkit::bench::temp_dir;
 use testkit::chaingen::{Plan, generate};
+use testkit::randchain::framed;
 
 struct Dir(PathBuf);
 
@@ -174,29 +175,9 @@ fn branch(
                     script_pubkey: vec![0x51, salt, height as u8].into(),
                 }],
             };
-            let header = bitcoin::block::Header {
-                version: bitcoin::block::Version::from_consensus(4),
-                prev_blockhash: prev,
-                merkle_root: bitcoin::TxMerkleNode::all_zeros(),
-                time: 1_600_000_000 + height,
-                bits: bitcoin::CompactTarget::from_consensus(0x207f_ffff),
-                nonce: 0,
-            };
-            let mut block = bitcoin::Block { header, txdata: vec![tx] };
-            block.header.merkle_root = block.compute_merkle_root().unwrap();
+            let block = testkit::randchain::block(prev, height, vec![tx]);
             prev = block.block_hash();
             block
-        })
-        .collect()
-}
-
-fn framed(blocks: &[bitcoin::Block]) -> Vec<u8> {
-    blocks
-        .iter()
-        .flat_map(|block| {
-            let bytes = bitcoin::consensus::serialize(block);
-            [vec![0xfa, 0xbf, 0xb5, 0xda], (bytes.len() as u32).to_le_bytes().to_vec(), bytes]
-                .concat()
         })
         .collect()
 }
