@@ -1,8 +1,9 @@
-"""Popular packages of Python, fetched by exact name, version and hash from their registry, never installed and never built;
-then screened. From the project's root, after `cargo build --release`:
+"""Popular packages of Python and npm, fetched by exact name, version and hash from their registries, never installed and
+never built; then screened. From the project's root, after `cargo build --release`:
 
     python3 bench/screen-benign/screen_benign.py target/screen-benign
 """
+import base64
 import hashlib
 import json
 import subprocess
@@ -46,6 +47,42 @@ PACKAGES = [
      "8d898fe1909037d6269c998d27c1806ce201cf6d7e49514ad6f3e4dcc64e6e9a"),
 ]
 
+# With the checksum that the registry of npm gives.
+NPM = [
+    ("express", "5.3.0", "express-5.3.0.tgz",
+     "sha512-qCqy1xSoaugxOD4IVHb1ZWdkvCF2W3aE2okKouWj8VwJ+ztskSiXoBnCSJqfKT+cVPJhuJqe9YLbY425+Zh00g=="),
+    ("ejs", "7.0.2", "ejs-7.0.2.tgz",
+     "sha512-LcDSEP6Oclb9sTiSyG0MpG0RuKvLDRxCOOt+2sIk+kdk1rMkFU8SRnT0qaNt5zvU0LOV1YXXOvIoZL/sKwabvw=="),
+    ("pug", "3.0.4", "pug-3.0.4.tgz",
+     "sha512-kFfq5mMzrS7+wrl5pLJzZEzemx34OQ0w4SARfhy/3yxTlhbstsudDwJzhf1hP02yHzbjoVMSXUj/Sz6RNfMyXg=="),
+    ("handlebars", "4.7.10", "handlebars-4.7.10.tgz",
+     "sha512-P5VJMVM7qgBn6vjXMw8WG9uVI+ncf2pi72j4de4yz5ZULLj2RGqLYaKOYGsgyrViQ0tePOVlN1tDCCXXtFqXKg=="),
+    ("lodash", "4.18.1", "lodash-4.18.1.tgz",
+     "sha512-dMInicTPVE8d1e5otfwmmjlxkZoUpiVLwyeTdUsi/Caj/gfzzblBcCE5sRHV/AsjuCmxWrte2TNGSYuCeCq+0Q=="),
+    ("axios", "1.21.1", "axios-1.21.1.tgz",
+     "sha512-6eI5Q/Y4u/Um9dDlsRoq5pY2rxnUTv+L4PpLitnbk/i4jb3MxLZ5CsN5Ih3IysbeRYK4pR+P7qfMsOQl9fwwFQ=="),
+    ("next", "16.4.6", "next-16.4.6.tgz",
+     "sha512-QZJiYhaZLJMo2KpkQGQIwvmd79WVsAWeYIU554a8d7zArS3si/IRy3lBNV/rtYhE70oLwdLYhPAXLPx8HwcwtA=="),
+    ("webpack", "5.112.2", "webpack-5.112.2.tgz",
+     "sha512-B2tp1LI9D8GVpPDqprdt12ukTkXXahj9MzqSWJq4faSPgOUM7CdZaGAB6HrL/8E6UwbBpdj4vzWDbKoFnVoU6g=="),
+    ("esbuild", "0.28.2", "esbuild-0.28.2.tgz",
+     "sha512-HKVLS8dvII+xoKW9kmqxbRKrnWEXfJJr/FZhhJmiqIB0e053QNYFqOBouTMO/k5sID4MvCiUCvv8b9M4h32wIA=="),
+    ("jest", "30.5.2", "jest-30.5.2.tgz",
+     "sha512-3gnpdBIza8ijCl3iMV9ChE3hSt1+46865qqod863gQtJr1DixOkAU5DoGbi3u+XlRcw++BhZQMu/y4xBdHBvSQ=="),
+    ("husky", "9.1.7", "husky-9.1.7.tgz",
+     "sha512-5gs5ytaNjBrh5Ow3zrvdUUY+0VxIuWVL4i9irt6friV+BqdCfmV11CQTWMiBYWHbXhco+J1kHfTOUkePhCDvMA=="),
+    ("node-gyp", "13.1.0", "node-gyp-13.1.0.tgz",
+     "sha512-FpNzOLFACKG0oRBYbZ5WOeWD1EqRTIWX90MaRIWTO18lVYPx8fqIjrdS3pihjnCkSmgop6zVGkSqg1vXZLksuw=="),
+    ("puppeteer", "25.16.0", "puppeteer-25.16.0.tgz",
+     "sha512-LOr3reYnxAYYfQkpopz1fQnL0LdvqhpR5U2Fu+QnwzTX2gpVTHsn91UETo5NNC1md2/oC54Zu1ChBXgZDNSP1A=="),
+    ("ethers", "6.17.0", "ethers-6.17.0.tgz",
+     "sha512-BpyrpIPJ3ydEVow8zGaz1DuPS7YU8DcWxuBnY9a0UA/lvAPwrMr+EPXsfrul628SRaekPNeIM4UFh/91GWZang=="),
+    ("web3", "4.16.0", "web3-4.16.0.tgz",
+     "sha512-SgoMSBo6EsJ5GFCGar2E/pR2lcR/xmUSuQ61iK6yDqzxmm42aPPxSqZfJz2z/UCR6pk03u77pU8TGV6lgMDdIQ=="),
+    ("bitcoinjs-lib", "7.0.5", "bitcoinjs-lib-7.0.5.tgz",
+     "sha512-xH24P1ile3QtyChzX1ITitcgpfZgDzG986gy1glbGXFsvcSnRX0P6p4m3nuTQfJ+j97va8py0leEK7xG8oxMqQ=="),
+]
+
 
 def fetch(name, version, file, sha256, into):
     path = into / file
@@ -61,12 +98,23 @@ def fetch(name, version, file, sha256, into):
     return path
 
 
+def fetch_npm(name, version, file, integrity, into):
+    path = into / file
+    if not path.exists():
+        with urllib.request.urlopen(f"https://registry.npmjs.org/{name}/-/{file}", timeout=120) as answer:
+            path.write_bytes(answer.read())
+    found = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
+    if integrity != f"sha512-{found}":
+        raise SystemExit(f"{path} is not what was asked for")
+    return path
+
+
 def main():
     into = Path(sys.argv[1])
     into.mkdir(parents=True, exist_ok=True)
     verdicts = {}
-    for package in PACKAGES:
-        path = fetch(*package, into)
+    packages = [(p, fetch(*p, into)) for p in PACKAGES] + [(p, fetch_npm(*p, into)) for p in NPM]
+    for package, path in packages:
         ran = subprocess.run(["target/release/countersign", "screen", "--json", path], capture_output=True)
         found = json.loads(ran.stdout)
         verdicts.setdefault(found["verdict"], []).append(package[0])

@@ -1,22 +1,18 @@
 //! From a tree to findings: what runs by itself, where bytes flow, and what that means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use crate::autorun::{self, Point};
+use crate::autorun::{self, Point, Seen, Surface};
 use crate::command;
 use crate::finding::{Blocks, Confidence, Finding, Fires, Place, Severity, Step, Verdict};
+use crate::flow::Hit;
 use crate::flow::ir::Name;
 use crate::flow::known::{self, Sink};
 use crate::flow::value::Source;
-use crate::flow::{self, Hit, Linked, Project};
-use crate::nature::{Nature, nature};
+use crate::odd;
 use crate::rules::{self, Rule};
 use crate::tree::{File, Missed, Tree, excerpt, line_column};
-
-/// Code of a file is parsed up to this size (the contract of `screen`); above it, it is listed.
-const CODE_LEN_MAX: usize = 8 << 20;
-/// Configuration that programs read.
-const CONFIG_LEN_MAX: usize = 1 << 20;
+use crate::waves::{self, Waves};
 
 /// What screening found.
 #[derive(Clone, Debug)]
@@ -38,26 +34,28 @@ pub fn screen(tree: &Tree) -> Outcome {
 /// Screens a tree, and tells each file before it is parsed, then an empty name: who dies there is known.
 #[must_use]
 pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome {
+    let Surface { points, mut seen, missed: unread } = autorun::surface(tree);
     let mut missed = tree.missed.clone();
-    let points = autorun::points(tree, &mut missed);
-    let mut findings = of_points(tree, &points);
-    let (project, files) = project(tree, &mut missed, announce);
-    announce("");
-    let followed = flow::follow(&project);
-    if followed.cut {
-        let reason = "code that takes too long to follow".to_owned();
-        missed.push(Missed { file: ".".to_owned(), reason });
+    missed.extend(unread);
+    let waves = waves::follow(tree, &points, &mut missed, announce);
+    seen.extend(odd::look(tree, &waves));
+    let mut findings = of_flows(tree, &waves);
+    findings.extend(of_points(tree, &points, &waves, &findings));
+    for one in &seen {
+        findings.extend(of_seen(tree, one));
     }
-    for file in followed.too_deep.iter().filter_map(|m| tree.files.get(*files.get(*m)?)) {
-        let reason = "code nested too deeply to be followed".to_owned();
-        missed.push(Missed { file: file.path.clone(), reason });
-    }
-    findings.extend(of_flows(tree, &points, &project, &files, &followed.hits));
     findings.sort_by(|a, b| {
         let key = |f: &Finding| {
             (f.blocks_by.is_none(), std::cmp::Reverse((f.severity, f.confidence)), f.fires)
         };
         key(a).cmp(&key(b)).then_with(|| a.place.cmp(&b.place)).then(a.rule.id.cmp(b.rule.id))
+    });
+    findings.dedup_by(|a, b| {
+        a.rule.id == b.rule.id
+            && a.place == b.place
+            && a.flow.last() == b.flow.last()
+            && a.severity == b.severity
+            && a.flow.first() == b.flow.first()
     });
     missed.sort();
     missed.dedup();
@@ -71,28 +69,40 @@ fn place(file: &File, at: u32) -> (Place, String) {
     (Place { file: file.path.clone(), line, column }, excerpt(&text, line))
 }
 
+fn of_seen(tree: &Tree, seen: &Seen) -> Option<Finding> {
+    let file = tree.files.get(seen.file)?;
+    let (place, excerpt) = place(file, seen.at);
+    Some(Finding {
+        rule: seen.rule,
+        severity: seen.severity,
+        confidence: seen.confidence,
+        fires: seen.fires,
+        blocks_by: None,
+        flow: vec![Step { place: place.clone(), what: seen.what.clone() }],
+        place,
+        excerpt,
+    })
+}
+
 /// What runs by itself, looked at as commands.
-fn of_points(tree: &Tree, points: &[Point]) -> Vec<Finding> {
+fn of_points(tree: &Tree, points: &[Point], waves: &Waves, flows: &[Finding]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for point in points {
-        let (Some(file), Some(line)) = (tree.files.get(point.file), &point.command) else {
-            continue;
-        };
-        let odd = point.runs.iter().find(|run| {
-            command::promises_data(run)
-                && tree.files.iter().any(|f| f.path == **run && is_text(&f.bytes))
+        let Some(file) = tree.files.get(point.file) else { continue };
+        let line = point.command.as_deref().unwrap_or_default();
+        let (place, excerpt) = place(file, point.at);
+        // What its flow has told is not told again.
+        let told = flows.iter().any(|f| {
+            f.blocks_by.is_some() && f.place.file == place.file && f.place.line == place.line
         });
         let found: Option<(&'static Rule, Severity, Confidence, Option<Blocks>)> =
-            if point.fires.is_auto() && command::pipes_network(line) {
+            if point.fires.is_auto()
+                && !told
+                && command::pipes_network(line)
+                && !names_registry(line)
+            {
                 Some((
                     &rules::auto_run_command::RULE,
-                    Severity::Critical,
-                    Confidence::High,
-                    Some(Blocks::B2),
-                ))
-            } else if point.fires.is_auto() && odd.is_some() {
-                Some((
-                    &rules::auto_run_odd_file::RULE,
                     Severity::Critical,
                     Confidence::High,
                     Some(Blocks::B2),
@@ -103,12 +113,7 @@ fn of_points(tree: &Tree, points: &[Point]) -> Vec<Finding> {
                 None
             };
         let Some((rule, severity, confidence, blocks_by)) = found else { continue };
-        let (place, excerpt) = place(file, point.at);
-        let mut flow = vec![Step { place: place.clone(), what: format!("runs `{}`", shown(line)) }];
-        if let Some(odd) = odd {
-            let place = Place { file: odd.clone(), line: 1, column: 1 };
-            flow.push(Step { place, what: "is code, not what its name says".to_owned() });
-        }
+        let flow = vec![Step { place: place.clone(), what: format!("runs `{}`", shown(line)) }];
         findings.push(Finding {
             rule,
             severity,
@@ -120,170 +125,66 @@ fn of_points(tree: &Tree, points: &[Point]) -> Vec<Finding> {
             flow,
         });
     }
+    // Files whose names say that they are data, and that something runs.
+    for odd in &waves.odd {
+        let (Some(file), Some(data)) = (tree.files.get(odd.by), tree.files.get(odd.file)) else {
+            continue;
+        };
+        let (place, excerpt) = place(file, odd.at);
+        let fires = waves.fires_of(odd.from).unwrap_or(Fires::Run);
+        let auto = fires.is_auto();
+        let (rule, severity, confidence, blocks_by) = match auto {
+            true => (
+                &rules::auto_run_odd_file::RULE,
+                Severity::Critical,
+                Confidence::High,
+                Some(Blocks::B2),
+            ),
+            false => (&rules::odd_file_runs::RULE, Severity::High, Confidence::High, None),
+        };
+        let inner = Place { file: data.path.clone(), line: 1, column: 1 };
+        let flow = vec![
+            Step { place: place.clone(), what: format!("runs `{}`", data.path) },
+            Step { place: inner, what: "is code, not what its name says".to_owned() },
+        ];
+        findings.push(Finding {
+            rule,
+            severity,
+            confidence,
+            fires,
+            blocks_by,
+            place,
+            excerpt,
+            flow,
+        });
+    }
     findings
+}
+
+/// Whether all that a line fetches comes from registries.
+fn names_registry(line: &str) -> bool {
+    let mut hosts = line
+        .match_indices("://")
+        .map(|(at, _)| {
+            let rest = line.get(at + 3..).unwrap_or_default();
+            let end = rest
+                .find(|c: char| !(c.is_alphanumeric() || "-._:".contains(c)))
+                .unwrap_or(rest.len());
+            rest.get(..end).unwrap_or_default()
+        })
+        .peekable();
+    hosts.peek().is_some() && hosts.all(known::is_registry)
 }
 
 fn shown(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect()
 }
 
-/// Whether bytes are text, as no font or picture is.
-fn is_text(bytes: &[u8]) -> bool {
-    let head = bytes.get(..bytes.len().min(4_096)).unwrap_or_default();
-    !head.is_empty()
-        && !head.contains(&0)
-        && String::from_utf8_lossy(head).chars().filter(|c| *c == '\u{fffd}').count() * 50
-            < head.len()
-}
-
-/// The Python of a tree, linked by its imports; and the file of each module.
-fn project(
-    tree: &Tree,
-    missed: &mut Vec<Missed>,
-    announce: &mut dyn FnMut(&str),
-) -> (Project, Vec<usize>) {
-    let mut project = Project::default();
-    let mut files = Vec::new();
-    let mut names: HashMap<String, usize> = HashMap::new();
-    let mut modules = Vec::new();
-    for (number, file) in tree.files.iter().enumerate() {
-        if file.path.ends_with(".json") {
-            match serde_json::from_slice(&file.bytes) {
-                Ok(json) if file.bytes.len() <= CONFIG_LEN_MAX => {
-                    project.configs.insert(file.path.clone(), json);
-                }
-                // What a program reads there would not be known.
-                Ok(_) => missed
-                    .push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() }),
-                Err(_) => {}
-            }
-        }
-        let source = match nature(file) {
-            Nature::Python => file.text(),
-            Nature::PythonLines => lines_of_code(&file.text()).into(),
-            Nature::Data => continue,
-            Nature::Unread(reason) => {
-                missed.push(Missed { file: file.path.clone(), reason });
-                continue;
-            }
-        };
-        if file.bytes.len() > CODE_LEN_MAX {
-            missed.push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() });
-            continue;
-        }
-        announce(&file.path);
-        let (module, error) = crate::python::lower(&source);
-        if let Some(at) = error {
-            let (line, _) = line_column(&source, at);
-            missed.push(Missed {
-                file: file.path.clone(),
-                reason: format!("unparsable source, line {line}"),
-            });
-        }
-        names.insert(module_name(&file.path), modules.len());
-        modules.push(module);
-        files.push(number);
-    }
-    for (module, file) in modules.into_iter().zip(&files) {
-        let path = tree.files.get(*file).map(|f| f.path.as_str()).unwrap_or_default();
-        let imports = imports(&module, path, &names);
-        project.modules.push(Linked { module, imports });
-    }
-    (project, files)
-}
-
-/// Lines of a `.pth` file that are code: `site` runs those that begin with `import`. Others are blanked, so that places
-/// stay what they are.
-fn lines_of_code(text: &str) -> String {
-    let keep = |line: &str| line.starts_with("import ") || line.starts_with("import\t");
-    let line = |line: &str| if keep(line) { line.to_owned() } else { " ".repeat(line.len()) };
-    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// `a/b/c.py` is `a.b.c`, `a/b/__init__.py` is `a.b`.
-fn module_name(path: &str) -> String {
-    let path = path.trim_end_matches(".pyw").trim_end_matches(".py");
-    path.strip_suffix("/__init__").unwrap_or(path).replace('/', ".")
-}
-
-/// Modules of the tree by the names that one imports.
-fn imports(
-    module: &flow::ir::Module,
-    path: &str,
-    names: &HashMap<String, usize>,
-) -> HashMap<Name, usize> {
-    let mut found = HashMap::new();
-    let here = module_name(path);
-    let is_package = path.ends_with("__init__.py");
-    let mut link = |named: &str| {
-        if let Some(number) = resolve(named, &here, is_package, names) {
-            found.insert(Name::from(named), number);
-        }
-    };
-    for stmt in module.scopes.iter().flat_map(|s| &s.body) {
-        match stmt {
-            flow::ir::Stmt::Import { module, .. } => link(module),
-            flow::ir::Stmt::ImportMember { module, member, .. } => {
-                link(module);
-                let dot = if module.ends_with('.') { "" } else { "." };
-                link(&format!("{module}{dot}{member}"));
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-/// A module by the name of an import: relative to where it stands, or from any folder above it.
-fn resolve(
-    named: &str,
-    here: &str,
-    is_package: bool,
-    names: &HashMap<String, usize>,
-) -> Option<usize> {
-    let plain = named.trim_start_matches('.');
-    let dots = named.len() - plain.len();
-    let mut parts: Vec<&str> = here.split('.').filter(|p| !p.is_empty()).collect();
-    if !is_package {
-        parts.pop();
-    }
-    let join = |parts: &[&str]| {
-        let all: Vec<&str> =
-            parts.iter().copied().chain(Some(plain).filter(|p| !p.is_empty())).collect();
-        all.join(".")
-    };
-    if dots > 0 {
-        let keep = parts.len().checked_sub(dots - 1)?;
-        return names.get(&join(parts.get(..keep)?)).copied();
-    }
-    loop {
-        if let Some(found) = names.get(&join(&parts)) {
-            return Some(*found);
-        }
-        parts.pop()?;
-    }
-}
-
 /// Where bytes flow.
-fn of_flows(
-    tree: &Tree,
-    points: &[Point],
-    project: &Project,
-    files: &[usize],
-    hits: &[Hit],
-) -> Vec<Finding> {
-    if hits.is_empty() {
-        return Vec::new();
-    }
-    let earliest = earliest(tree, points, project, files);
-    let fires = |hit: &Hit| match (hit.on_load, earliest.get(&hit.module)) {
-        (true, Some(fires)) => *fires,
-        (true, None) => Fires::Import,
-        (false, _) => Fires::Run,
-    };
+fn of_flows(tree: &Tree, waves: &Waves) -> Vec<Finding> {
     // Secrets are judged together: two kinds to one endpoint are enough.
     let mut kinds: BTreeMap<Option<Name>, Vec<&'static str>> = BTreeMap::new();
-    for hit in hits.iter().filter(|h| h.sink.is_none()) {
+    for (_, hit) in waves.hits().filter(|(w, h)| h.sink.is_none() && waves.is_sure(*w, h)) {
         if let Source::Secret(kind) = hit.source {
             let list = kinds.entry(hit.endpoint.clone()).or_default();
             if !list.contains(&kind) {
@@ -292,38 +193,23 @@ fn of_flows(
         }
     }
     let mut findings = Vec::new();
-    for hit in hits {
-        let (rule, severity, confidence, blocks_by) = match (hit.sink, &hit.source) {
-            (Some(sink), Source::Network(Some(endpoint)))
-                if is_loopback(endpoint) || known::is_registry(host(endpoint)) =>
-            {
-                (rule_of(sink), Severity::Medium, Confidence::Medium, None)
-            }
-            (Some(sink), Source::Network(Some(_))) => {
-                (rule_of(sink), Severity::Critical, Confidence::High, Some(Blocks::B1))
-            }
-            (Some(sink), Source::Network(None)) => {
-                (rule_of(sink), Severity::Note, Confidence::Low, None)
-            }
-            (Some(_), Source::Decoded) => (
-                &rules::decoded_constant_runs::RULE,
-                Severity::Critical,
-                Confidence::High,
-                Some(Blocks::B1),
-            ),
-            (None, Source::Secret(_)) => {
-                let kinds = kinds.get(&hit.endpoint).map_or(&[][..], |k| k);
-                let enough = kinds.len() >= 2 || kinds.iter().any(|k| known::is_strong(k));
-                let known = hit.endpoint.as_deref().is_some_and(|e| !is_loopback(e));
-                let blocks = (enough && known).then_some(Blocks::B3);
-                let severity = if blocks.is_some() { Severity::Critical } else { Severity::Medium };
-                (&rules::secrets_leave::RULE, severity, Confidence::High, blocks)
-            }
-            _ => continue,
+    for (wave, hit) in waves.hits() {
+        let id = (wave, hit.module);
+        let fires = waves.fires(id, hit.on_load);
+        let Some((rule, mut severity, mut confidence, mut blocks_by)) =
+            judged(tree, waves, id, hit, fires, &kinds)
+        else {
+            continue;
         };
-        let file_of = |module: usize| files.get(module).and_then(|f| tree.files.get(*f));
-        let Some(file) = file_of(hit.module) else { continue };
-        let (at, excerpt) = place(file, hit.at);
+        if severity > Severity::Low && !waves.is_sure(wave, hit) {
+            // Callers are not told apart on so long a way. In a few modules it may be, and a person has to look; among
+            // very many there always is one.
+            severity = if waves.is_large(wave) { Severity::Low } else { Severity::Medium };
+            (confidence, blocks_by) = (Confidence::Low, None);
+        }
+        let Some(unit) = waves.unit(id) else { continue };
+        let Some(file) = tree.files.get(unit.file) else { continue };
+        let (at, excerpt) = place(file, unit.place(hit.at));
         let from = match &hit.source {
             Source::Network(Some(endpoint)) => format!(" from `{endpoint}`"),
             Source::Network(None) => " from an endpoint that its caller gives".to_owned(),
@@ -331,13 +217,15 @@ fn of_flows(
         };
         let flow = hit.steps.iter().enumerate().filter_map(|(nth, s)| {
             let what = if nth == 0 { format!("{}{from}", s.what) } else { s.what.clone() };
-            Some(Step { place: place(file_of(s.module)?, s.at).0, what })
+            let unit = waves.unit((wave, s.module))?;
+            let file = tree.files.get(unit.file)?;
+            Some(Step { place: place(file, unit.place(s.at)).0, what })
         });
         findings.push(Finding {
             rule,
             severity,
             confidence,
-            fires: fires(hit),
+            fires,
             blocks_by,
             place: at,
             excerpt,
@@ -345,6 +233,128 @@ fn of_flows(
         });
     }
     findings
+}
+
+type Judged = (&'static Rule, Severity, Confidence, Option<Blocks>);
+
+/// What bytes that arrived somewhere mean.
+fn judged(
+    tree: &Tree,
+    waves: &Waves,
+    id: waves::Id,
+    hit: &Hit,
+    fires: Fires,
+    kinds: &BTreeMap<Option<Name>, Vec<&'static str>>,
+) -> Option<Judged> {
+    let is_command = waves.is_of_command(id);
+    Some(match (hit.sink, &hit.source) {
+        (Some(sink), Source::Network(Some(endpoint))) if is_loopback(endpoint) => {
+            (rule_of(sink), Severity::Low, Confidence::Medium, None)
+        }
+        (Some(sink), Source::Network(Some(endpoint))) if known::is_registry(host(endpoint)) => {
+            (rule_of(sink), Severity::Medium, Confidence::Medium, None)
+        }
+        (Some(sink), Source::Network(Some(endpoint)))
+            if sink == Sink::Shell && is_release(tree, endpoint) =>
+        {
+            (rule_of(sink), Severity::Medium, Confidence::Medium, None)
+        }
+        (Some(Sink::Shell), Source::Network(_)) if is_command && fires.is_auto() => {
+            (&rules::auto_run_command::RULE, Severity::Critical, Confidence::High, Some(Blocks::B2))
+        }
+        (Some(sink), Source::Network(Some(_))) => {
+            (rule_of(sink), Severity::Critical, Confidence::High, Some(Blocks::B1))
+        }
+        (Some(Sink::Shell), Source::Network(None)) if is_command => {
+            (rule_of(Sink::Shell), Severity::Medium, Confidence::Medium, None)
+        }
+        (Some(_), Source::Network(None)) if odd::chosen_by_header(tree, waves, id, hit.at) => {
+            (&rules::parser_by_header::RULE, Severity::Medium, Confidence::Medium, None)
+        }
+        (Some(sink), Source::Network(None)) => {
+            (rule_of(sink), Severity::Note, Confidence::Low, None)
+        }
+        (Some(_), Source::Decoded) => (
+            &rules::decoded_constant_runs::RULE,
+            Severity::Critical,
+            Confidence::High,
+            Some(Blocks::B1),
+        ),
+        (Some(Sink::Interpreter), Source::Stored(path)) if hides_code(path) => (
+            &rules::decoded_constant_runs::RULE,
+            Severity::Critical,
+            Confidence::High,
+            Some(Blocks::B1),
+        ),
+        (Some(_), Source::Stored(_)) => {
+            (&rules::odd_file_runs::RULE, Severity::Medium, Confidence::Medium, None)
+        }
+        (None, Source::Secret(_)) => {
+            let kinds = kinds.get(&hit.endpoint).map_or(&[][..], |k| k);
+            let enough = kinds.len() >= 2 || kinds.iter().any(|k| known::is_strong(k));
+            let known = hit.endpoint.as_deref().is_some_and(|e| !is_loopback(e));
+            let blocks = (enough && known).then_some(Blocks::B3);
+            let strong = kinds.iter().any(|k| known::is_strong(k));
+            let own = hit.endpoint.as_deref().is_some_and(|e| is_own_service(host(e)));
+            let severity = match (blocks, &hit.endpoint) {
+                (Some(_), _) => Severity::Critical,
+                // Libraries send what they are given to whom they are told; a token goes to the service that gave it.
+                (None, None) if !strong => Severity::Note,
+                (None, Some(_)) if own && kinds.iter().all(|k| *k == "keys in the environment") => {
+                    Severity::Note
+                }
+                _ => Severity::Medium,
+            };
+            (&rules::secrets_leave::RULE, severity, Confidence::High, blocks)
+        }
+        _ => return None,
+    })
+}
+
+/// Whether an endpoint is a release on the host that the project's manifest names for its own: by host and path, never by
+/// its text.
+fn is_release(tree: &Tree, endpoint: &str) -> bool {
+    let Some((_, rest)) = endpoint.split_once("://") else { return false };
+    let mut parts = rest.split('/');
+    let (host, owner, name) = (parts.next(), parts.next(), parts.next());
+    let (Some("github.com"), Some(owner), Some(name)) = (host, owner, name) else { return false };
+    if parts.next() != Some("releases") {
+        return false;
+    }
+    if owner.is_empty() || name.is_empty() {
+        return false;
+    }
+    tree.files.iter().any(|f| match f.name() {
+        "package.json" => serde_json::from_slice::<serde_json::Value>(&f.bytes).is_ok_and(|json| {
+            let repository = json.get("repository");
+            let url = repository.and_then(|r| r.as_str().or_else(|| r.get("url")?.as_str()));
+            // A short form is one of GitHub.
+            url.is_some_and(|u| {
+                u.contains("github.com/")
+                    || u.starts_with("github:")
+                    || !u.contains(':') && u.contains('/')
+            })
+        }),
+        "pyproject.toml" | "setup.cfg" | "setup.py" | "Cargo.toml" => {
+            f.text().contains("https://github.com/")
+        }
+        _ => false,
+    })
+}
+
+/// Whether a host is of a service whose tokens lie in the environment by custom.
+fn is_own_service(host: &str) -> bool {
+    ["api.github.com", "github.com", "uploads.github.com", "registry.npmjs.org", "gitlab.com"]
+        .contains(&host)
+}
+
+/// Whether a file is of a kind in which nobody keeps code: a picture, a font, a blob.
+fn hides_code(path: &str) -> bool {
+    const BLOBS: [&str; 19] = [
+        "woff", "woff2", "ttf", "otf", "eot", "png", "jpg", "jpeg", "gif", "ico", "webp", "bmp",
+        "mp3", "mp4", "wav", "pdf", "dat", "bin", "svg",
+    ];
+    path.rsplit_once('.').is_some_and(|(_, e)| BLOBS.contains(&e.to_lowercase().as_str()))
 }
 
 const fn rule_of(sink: Sink) -> &'static Rule {
@@ -373,29 +383,4 @@ fn is_loopback(endpoint: &str) -> bool {
     host == "localhost"
         || host == "::1"
         || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// When each module is first loaded by something that runs without being asked for.
-fn earliest(
-    tree: &Tree,
-    points: &[Point],
-    project: &Project,
-    files: &[usize],
-) -> HashMap<usize, Fires> {
-    let by_path: HashMap<&str, usize> = files
-        .iter()
-        .enumerate()
-        .filter_map(|(module, file)| Some((tree.files.get(*file)?.path.as_str(), module)))
-        .collect();
-    let mut earliest: HashMap<usize, Fires> = HashMap::new();
-    for point in points {
-        for run in &point.runs {
-            let Some(module) = by_path.get(run.as_str()) else { continue };
-            for loaded in flow::loaded_by(project, *module) {
-                let fires = earliest.entry(loaded).or_insert(point.fires);
-                *fires = (*fires).min(point.fires);
-            }
-        }
-    }
-    earliest
 }

@@ -1,15 +1,22 @@
 //! Static screening of untrusted code: a tree of files in, findings out. Nothing of it is run, and nothing here opens a
 //! file, asks the time or the network.
 
+pub mod assemble;
 pub mod autorun;
 pub mod command;
 pub mod finding;
 pub mod flow;
+pub mod javascript;
 mod judge;
 pub mod nature;
+mod notebook;
+mod odd;
 pub mod python;
 pub mod rules;
+mod settings;
+pub mod shell;
 pub mod tree;
+mod waves;
 
 pub use finding::{Finding, Verdict};
 pub use judge::{Outcome, screen, screen_announcing};

@@ -10,8 +10,18 @@ pub enum Nature {
     Python,
     /// Lines of Python among others, as `.pth` files have them.
     PythonLines,
+    /// Cells of Python, or of another language, in JSON.
+    Notebook,
+    /// JavaScript.
+    JavaScript,
+    /// TypeScript.
+    TypeScript,
+    /// The language of shells.
+    Shell,
     /// Data: it does something only if some code reads or runs it.
     Data,
+    /// A program of the type that its name says.
+    Native,
     /// Not inspected, and why.
     Unread(String),
 }
@@ -129,26 +139,29 @@ const DATA_DOTS: [&str; 10] = [
     ".npmignore",
     ".prettierignore",
 ];
-/// Settings that hold commands which nobody looks into yet.
-const COMMANDS: [&str; 14] = [
-    "tox.ini",
-    ".pre-commit-config.yaml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-    "compose.yml",
-    "compose.yaml",
+/// Files by whole names that are read for what they run, or hold nothing that runs.
+const READ: [&str; 20] = [
+    "makefile",
+    "gnumakefile",
+    "dockerfile",
+    "containerfile",
+    "cmakelists.txt",
     ".gitattributes",
     ".gitmodules",
-    ".pre-commit-hooks.yaml",
+    ".gitconfig",
     ".npmrc",
-    ".yarnrc.yml",
-    "pip.conf",
-    "mise.toml",
+    ".yarnrc",
+    ".nvmrc",
+    ".node-version",
+    ".python-version",
     ".tool-versions",
+    ".envrc",
+    "pipfile",
+    "go.mod",
+    "go.sum",
+    ".babelrc",
+    ".browserslistrc",
 ];
-/// Folders of editors and agents; what is read of them is read by `autorun`.
-const EDITORS: [&str; 8] =
-    [".vscode/", ".idea/", ".devcontainer/", ".claude/", ".cursor/", ".zed/", ".fleet/", ".vs/"];
 
 /// Looks at a file's name and first bytes.
 #[must_use]
@@ -157,27 +170,42 @@ pub fn nature(file: &File) -> Nature {
     let unread = |what: &str| Nature::Unread(format!("{what} is not read yet"));
     let within = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
     if within(".git/") {
-        let runs =
-            name.starts_with("config") || (within(".git/hooks/") || path.contains("/hooks/"));
-        return match runs && !name.ends_with(".sample") {
-            true => unread("what git runs"),
-            false => Nature::Data,
-        };
+        let packed = path.contains("/objects/") && !name.ends_with(".idx");
+        return if packed { unread("what git has packed") } else { Nature::Data };
     }
     if file.bytes.is_empty() {
         return Nature::Data;
     }
-    if EDITORS.iter().any(|folder| within(folder)) {
-        let read = name == "tasks.json" || name == "devcontainer.json";
-        return if read { Nature::Data } else { unread("an editor's or agent's setting") };
+    let lower = name.to_lowercase();
+    if READ.contains(&lower.as_str())
+        || lower.starts_with("dockerfile.")
+        || lower.starts_with("makefile.")
+        || lower.starts_with(".env")
+        || within(".husky/") && extension_of(name).is_none()
+        || within("hooks/") && file.bytes.starts_with(b"#!") && is_shell(&file.bytes)
+    {
+        return Nature::Data;
     }
-    if COMMANDS.contains(&name) {
-        return unread("a file of commands");
-    }
-    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e);
-    match extension.map(str::to_ascii_lowercase).as_deref() {
+    match extension_of(name).map(str::to_ascii_lowercase).as_deref() {
         Some("py" | "pyw") => Nature::Python,
         Some("pth") => Nature::PythonLines,
+        Some("ipynb") => Nature::Notebook,
+        Some("js" | "mjs" | "cjs" | "jsx" | "snap") => Nature::JavaScript,
+        Some("ts" | "mts" | "cts")
+            if lower.ends_with(".d.ts")
+                || lower.ends_with(".d.mts")
+                || lower.ends_with(".d.cts") =>
+        {
+            Nature::Data
+        }
+        Some("ts" | "tsx" | "mts" | "cts") => Nature::TypeScript,
+        Some("sh" | "bash" | "zsh" | "ksh") => Nature::Shell,
+        // Of Go and Rust only what runs at build counts, and that is told by what runs it.
+        Some("go" | "rs" | "mk" | "cmake" | "gyp" | "gypi" | "code-workspace") => Nature::Data,
+        Some(e) if is_native(e) => match is_program(e, &file.bytes) {
+            true => Nature::Native,
+            false => Nature::Unread("not of the type that its name says".to_owned()),
+        },
         Some(known) if DATA.contains(&known) || known == "yml" => {
             match is_of_type(known, &file.bytes) {
                 true => Nature::Data,
@@ -199,32 +227,70 @@ pub fn nature(file: &File) -> Nature {
     }
 }
 
+fn extension_of(name: &str) -> Option<&str> {
+    name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, e)| e)
+}
+
 /// A script by its first line.
-fn script(bytes: &[u8]) -> Nature {
-    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    match String::from_utf8_lossy(first).contains("python") {
-        true => Nature::Python,
-        false => Nature::Unread("a script is not read yet".to_owned()),
+#[must_use]
+pub fn script(bytes: &[u8]) -> Nature {
+    let first = String::from_utf8_lossy(bytes.split(|b| *b == b'\n').next().unwrap_or_default());
+    if first.contains("python") {
+        Nature::Python
+    } else if first.contains("node") || first.contains("bun") || first.contains("deno") {
+        Nature::JavaScript
+    } else if is_shell(bytes) {
+        Nature::Shell
+    } else {
+        Nature::Unread("a script of this language is not read".to_owned())
     }
+}
+
+fn is_shell(bytes: &[u8]) -> bool {
+    let first = String::from_utf8_lossy(bytes.split(|b| *b == b'\n').next().unwrap_or_default());
+    let program =
+        first.rsplit(['/', ' ']).find(|w| !w.is_empty() && !w.starts_with('-')).unwrap_or_default();
+    matches!(program.trim(), "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash")
+}
+
+/// Extensions of programs and libraries of machines.
+fn is_native(extension: &str) -> bool {
+    matches!(
+        extension,
+        "so" | "pyd" | "dll" | "dylib" | "exe" | "node" | "wasm" | "a" | "o" | "lib" | "bin"
+    )
+}
+
+/// Whether bytes are a program of a machine.
+fn is_program(extension: &str, bytes: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 10] = [
+        b"\x7fELF",
+        b"MZ",
+        b"\xcf\xfa\xed\xfe",
+        b"\xce\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe",
+        b"\xfe\xed\xfa\xcf",
+        b"\xfe\xed\xfa\xce",
+        b"\0asm",
+        b"!<arch>\n",
+        b"\x64\x86",
+    ];
+    extension == "bin" || MAGICS.iter().any(|m| bytes.starts_with(m))
 }
 
 /// Languages by extension, for a better word than *a file of this type*.
 fn language(extension: &str) -> Option<&'static str> {
     Some(match extension {
-        "js" | "mjs" | "cjs" | "jsx" => "JavaScript",
-        "ts" | "tsx" | "mts" | "cts" => "TypeScript",
-        "sh" | "bash" | "zsh" | "fish" | "ps1" | "bat" | "cmd" => "a shell's language",
-        "ipynb" => "a notebook",
-        "go" => "Go",
-        "rs" => "Rust",
+        "fish" | "ps1" | "psm1" | "bat" | "cmd" | "vbs" | "applescript" | "scpt" => {
+            "a shell's language"
+        }
+        "vue" | "svelte" | "astro" | "coffee" => "a component",
         "rb" => "Ruby",
         "php" => "PHP",
         "pl" | "pm" => "Perl",
         "java" | "kt" | "gradle" | "c" | "cc" | "cpp" | "h" | "hpp" | "cs" | "swift" | "pyx"
         | "pxd" => "a compiled language",
-        "cmake" | "mk" => "a build file",
-        "so" | "pyd" | "dll" | "dylib" | "exe" | "node" | "wasm" | "pyc" | "pyo" | "a" | "o"
-        | "lib" | "class" | "jar" => "a compiled program",
+        "pyc" | "pyo" | "class" | "jar" | "asar" => "a compiled program",
         "pkl" | "pickle" | "pt" | "pth.tar" | "joblib" | "npy" | "dill" => "a pickle",
         _ => return None,
     })
@@ -272,20 +338,14 @@ mod tests {
         for (path, bytes) in [
             ("a.PY.bak", &b"x"[..]),
             ("run", b"x"),
-            ("Makefile", b"all:\n"),
-            ("lib/_c.so", b"\x7fELF"),
+            ("lib/_c.so", b"import os"),
             ("a.pyc", b"x"),
-            (".git/config", b"[core]"),
-            (".git/hooks/post-checkout", b"#!/bin/sh"),
-            (".git/modules/x/hooks/post-checkout", b"#!/bin/sh"),
-            (".vscode/settings.json", b"{}"),
-            (".idea/runConfigurations/x.xml", b"<x/>"),
+            (".git/objects/pack/pack-1.pack", b"PACK"),
             ("font.woff2", b"console.log(1)"),
             ("readme.txt", b"\x7fELF"),
             ("notes.txt", b"#!/bin/sh\n"),
-            ("tool", b"#!/usr/bin/env node\n"),
-            (".envrc", b"x"),
-            (".gitattributes", b"* filter=x"),
+            ("tool", b"#!/usr/bin/env ruby\n"),
+            ("a.ps1", b"x"),
         ] {
             assert!(matches!(of(path, bytes), Nature::Unread(_)), "{path}");
         }
@@ -295,15 +355,20 @@ mod tests {
             ("a/font.woff2", b"wOF2"),
             ("data.csv", b"1,2"),
             (".git/HEAD", b"ref"),
-            (".git/hooks/pre-commit.sample", b"#!/bin/sh"),
+            ("Makefile", b"all:\n"),
             ("pkg/__init__.txt", b""),
             (".vscode/tasks.json", b"{}"),
+            ("a.d.ts", b"export {}"),
         ] {
             assert_eq!(of(path, bytes), Nature::Data, "{path}");
         }
         assert_eq!(of("a.py", b"x"), Nature::Python);
         assert_eq!(of("A.PY", b"x"), Nature::Python);
         assert_eq!(of("bin/tool", b"#!/usr/bin/env python3\n"), Nature::Python);
+        assert_eq!(of("bin/tool", b"#!/usr/bin/env node\n"), Nature::JavaScript);
+        assert_eq!(of("bin/tool", b"#!/bin/sh -e\n"), Nature::Shell);
         assert_eq!(of("x.pth", b"import os"), Nature::PythonLines);
+        assert_eq!(of("x.tsx", b"1"), Nature::TypeScript);
+        assert_eq!(of("lib/_c.so", b"\x7fELF"), Nature::Native);
     }
 }

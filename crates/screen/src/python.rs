@@ -4,6 +4,7 @@
 use ruff_python_ast::{self as ast, Expr as Py, Stmt as PyStmt};
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::flow::ir::{Call, Expr, Module, Name, SPREAD, Scope, Stmt};
 
@@ -12,7 +13,12 @@ use crate::flow::ir::{Call, Expr, Module, Name, SPREAD, Scope, Stmt};
 pub fn lower(source: &str) -> (Module, Option<u32>) {
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Module));
     let error = parsed.errors().first().map(|e| e.location.start().to_u32());
-    let mut lower = Lower { module: Module { scopes: vec![Scope::default()] }, at: 0 };
+    let mut lower = Lower {
+        module: Module { scopes: vec![Scope::default()] },
+        at: 0,
+        tries: Vec::new(),
+        made: 0,
+    };
     if let ast::Mod::Module(module) = parsed.into_syntax() {
         lower.statements(&module.body);
     }
@@ -23,16 +29,44 @@ struct Lower {
     module: Module,
     /// The scope at hand.
     at: usize,
+    /// Names of what may be caught, of the blocks that are tried around here.
+    tries: Vec<Option<Name>>,
+    /// Names that were made up.
+    made: u32,
 }
 
+/// A name as the language takes it: in Normalization Form KC (The Python Language Reference, 2.3).
 fn name(text: &str) -> Name {
-    text.into()
+    match text.is_ascii() {
+        true => text.into(),
+        false => text.nfkc().collect::<String>().into(),
+    }
 }
 
 impl Lower {
     fn push(&mut self, stmt: Stmt) {
         if let Some(scope) = self.module.scopes.get_mut(self.at) {
             scope.body.push(stmt);
+        }
+    }
+
+    fn fresh(&mut self) -> Name {
+        self.made += 1;
+        format!("%{}", self.made).into()
+    }
+
+    /// What is called within a block that is tried may bring what is caught.
+    fn caught(&mut self, value: Expr) -> Expr {
+        match self.tries.last() {
+            Some(Some(name)) => Expr::Tried(name.clone(), Box::new(value)),
+            _ => value,
+        }
+    }
+
+    /// Names that are assigned where they are, not here.
+    fn outer(&mut self, names: &[ast::Identifier]) {
+        if let Some(scope) = self.module.scopes.get_mut(self.at) {
+            scope.outer.extend(names.iter().map(|n| name(n)));
         }
     }
 
@@ -62,17 +96,22 @@ impl Lower {
                     // What a decorator makes may be the function itself, or what it is called with.
                     let callee = self.expr(&decorator.expression);
                     let at = decorator.range().start().to_u32();
-                    let call = Call { at, callee, args: vec![bound()], named: Vec::new() };
-                    self.push(Stmt::Assign(bound(), Expr::Call(Box::new(call))));
+                    let call = Expr::call(at, callee, vec![bound()]);
+                    self.push(Stmt::Assign(bound(), call));
                 }
             }
             PyStmt::ClassDef(def) => {
-                for argument in def.arguments.iter().flat_map(|a| a.args.iter()) {
-                    self.run(argument);
-                }
+                let bases = self.all(def.arguments.iter().flat_map(|a| a.args.iter()));
                 let scope = self.scope(&def.name, None, true, |lower| lower.statements(&def.body));
                 if let Expr::Function(scope) = scope {
-                    self.push(Stmt::Class(name(&def.name), scope));
+                    let target = Expr::Name(name(&def.name));
+                    self.push(Stmt::Assign(target, Expr::Class(scope, bases)));
+                }
+                for decorator in &def.decorator_list {
+                    let callee = self.expr(&decorator.expression);
+                    let at = decorator.range().start().to_u32();
+                    let class = Expr::Name(name(&def.name));
+                    self.push(Stmt::Do(Expr::call(at, callee, vec![class])));
                 }
             }
             PyStmt::Return(ret) => {
@@ -89,6 +128,9 @@ impl Lower {
                 let parts = vec![self.expr(&assign.target), self.expr(&assign.value)];
                 let joined = match assign.op {
                     ast::Operator::Add => Expr::Join(parts),
+                    ast::Operator::BitXor => {
+                        Expr::Operation(assign.range().start().to_u32(), '^', parts)
+                    }
                     _ => Expr::Mixed(parts),
                 };
                 self.assign(&assign.target, joined);
@@ -121,6 +163,15 @@ impl Lower {
             PyStmt::With(stmt) => {
                 for item in &stmt.items {
                     let value = self.expr(&item.context_expr);
+                    // A manager gives what it answers when it is entered.
+                    let at = item.range().start().to_u32();
+                    let method = |name: &str| {
+                        let member = Expr::Member(Box::new(value.clone()), name.into());
+                        Expr::call(at, member, Vec::new())
+                    };
+                    self.push(Stmt::Do(method("__exit__")));
+                    let entered = method("__enter__");
+                    let value = Expr::Either(vec![value, entered]);
                     match &item.optional_vars {
                         Some(target) => self.assign(target, value),
                         None => self.push(Stmt::Do(value)),
@@ -133,14 +184,34 @@ impl Lower {
                 stmt.cases.iter().for_each(|case| self.statements(&case.body));
             }
             PyStmt::Try(stmt) => {
+                let is_caught = stmt.handlers.iter().any(|h| {
+                    let ast::ExceptHandler::ExceptHandler(handler) = h;
+                    handler.name.is_some()
+                });
+                let caught = is_caught.then(|| self.fresh());
+                self.tries.push(caught.clone());
                 self.statements(&stmt.body);
+                self.tries.pop();
                 for ast::ExceptHandler::ExceptHandler(handler) in &stmt.handlers {
+                    if let (Some(caught), Some(bound)) = (&caught, &handler.name) {
+                        let value = Expr::Mixed(vec![Expr::Name(caught.clone())]);
+                        self.push(Stmt::Assign(Expr::Name(name(bound)), value));
+                    }
                     self.statements(&handler.body);
                 }
                 self.statements(&stmt.orelse);
                 self.statements(&stmt.finalbody);
             }
-            PyStmt::Raise(stmt) => stmt.exc.iter().for_each(|e| self.run(e)),
+            PyStmt::Raise(stmt) => {
+                if let Some(raised) = &stmt.exc {
+                    let value = Expr::Mixed(vec![self.expr(raised)]);
+                    let value = self.caught(value);
+                    // It may be caught by who called.
+                    self.push(Stmt::Raise(value));
+                }
+            }
+            PyStmt::Global(stmt) => self.outer(&stmt.names),
+            PyStmt::Nonlocal(stmt) => self.outer(&stmt.names),
             PyStmt::Assert(stmt) => self.run(&stmt.test),
             PyStmt::Expr(stmt) => self.run(&stmt.value),
             PyStmt::Import(stmt) => {
@@ -172,8 +243,6 @@ impl Lower {
             }
             PyStmt::Delete(_)
             | PyStmt::TypeAlias(_)
-            | PyStmt::Global(_)
-            | PyStmt::Nonlocal(_)
             | PyStmt::Pass(_)
             | PyStmt::Break(_)
             | PyStmt::Continue(_)
@@ -199,9 +268,11 @@ impl Lower {
         }
         let number = self.module.scopes.len();
         let (name, parent) = (called.to_owned(), Some(self.at));
-        self.module.scopes.push(Scope { name, parent, params, body: Vec::new(), is_class });
+        self.module.scopes.push(Scope { name, parent, params, is_class, ..Scope::default() });
         let outer = std::mem::replace(&mut self.at, number);
+        let tries = std::mem::take(&mut self.tries);
         fill(self);
+        self.tries = tries;
         self.at = outer;
         Expr::Function(number)
     }
@@ -215,7 +286,7 @@ impl Lower {
         for generator in generators {
             binds.push((self.expr(&generator.target), self.expr(&generator.iter)));
         }
-        Expr::Each(binds, Box::new(self.expr(element)))
+        Expr::Each(element.range().start().to_u32(), binds, Box::new(self.expr(element)))
     }
 
     fn expr(&mut self, expr: &Py) -> Expr {
@@ -269,12 +340,28 @@ impl Lower {
                     let key = keyword.arg.as_ref().map_or(SPREAD, |arg| arg.as_str());
                     named.push((name(key), value));
                 }
-                Expr::Call(Box::new(Call { at, callee, args, named }))
+                let call = Expr::Call(Box::new(Call { at, callee, args, named, new: false }));
+                self.caught(call)
             }
             Py::BinOp(it) => {
                 let parts = vec![self.expr(&it.left), self.expr(&it.right)];
                 match it.op {
                     ast::Operator::Add => Expr::Join(parts),
+                    ast::Operator::BitXor => Expr::Operation(at, '^', parts),
+                    ast::Operator::Sub => Expr::Operation(at, '-', parts),
+                    ast::Operator::Mult => Expr::Operation(at, '*', parts),
+                    ast::Operator::BitAnd => Expr::Operation(at, '&', parts),
+                    ast::Operator::BitOr => Expr::Operation(at, '|', parts),
+                    ast::Operator::LShift => Expr::Operation(at, '<', parts),
+                    ast::Operator::RShift => Expr::Operation(at, '>', parts),
+                    // A format with what is put into it, or a path and what lies in it.
+                    ast::Operator::Mod => Expr::Formatted(parts),
+                    ast::Operator::Div => match &parts[..] {
+                        [left, right] => {
+                            Expr::Join(vec![left.clone(), Expr::Text("/".into()), right.clone()])
+                        }
+                        _ => Expr::Mixed(parts),
+                    },
                     _ => Expr::Mixed(parts),
                 }
             }
@@ -340,7 +427,7 @@ impl Lower {
                 self.push(Stmt::Return(value));
                 Expr::Nothing
             }
-            Py::Starred(it) => self.expr(&it.value),
+            Py::Starred(it) => Expr::Spread(Box::new(self.expr(&it.value))),
             Py::Compare(it) => {
                 let mut parts = vec![self.expr(&it.left)];
                 parts.extend(self.all(&it.comparators));

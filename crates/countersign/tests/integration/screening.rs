@@ -59,7 +59,7 @@ fn the_exit_code_is_the_worst_judgement() {
             ("good/main.py", GOOD),
             ("odd/.vscode/tasks.json", open),
             ("part/main.py", GOOD),
-            ("part/index.js", "console.log(1)"),
+            ("part/index.rb", "puts 1"),
         ],
     );
     for (line, code, verdict) in [
@@ -161,9 +161,19 @@ fn code_that_is_hostile_to_parsers_ends_in_an_entry() {
     let deep = format!("x = {}1{}\n", "f(".repeat(3_000), ")".repeat(3_000));
     let sum = format!("x = {}\n", vec!["1"; 400_000].join("+"));
     let long = format!("x = '{}'\n", "a".repeat(9 << 20));
+    let script = format!("x = {}1{}\n", "f(".repeat(3_000), ")".repeat(3_000));
+    let shell = format!("echo {}1{}\n", "$(echo ".repeat(2_000), ")".repeat(2_000));
     put(
         &desk,
-        &[("a/deep.py", &deep), ("a/sum.py", &sum), ("a/long.py", &long), ("a/bad.py", "def (:\n")],
+        &[
+            ("a/deep.py", &deep),
+            ("a/sum.py", &sum),
+            ("a/long.py", &long),
+            ("a/bad.py", "def (:\n"),
+            ("a/deep.js", &script),
+            ("a/bad.ts", "let = = ;\n"),
+            ("a/deep.sh", &shell),
+        ],
     );
     let (code, json) = desk.run("screen a");
     let listed = missed(&json);
@@ -173,6 +183,9 @@ fn code_that_is_hostile_to_parsers_ends_in_an_entry() {
         ("sum.py", "code nested too deeply to be followed"),
         ("long.py", "over a limit"),
         ("bad.py", "unparsable source, line 1"),
+        ("deep.js", "code nested too deeply to be followed"),
+        ("bad.ts", "unparsable source, line 1"),
+        ("deep.sh", "unparsable source, line 1"),
     ] {
         assert!(listed.contains(&(file.to_owned(), reason.to_owned())), "{file}: {listed:?}");
     }
@@ -181,7 +194,7 @@ fn code_that_is_hostile_to_parsers_ends_in_an_entry() {
 #[test]
 fn sarif_names_rules_places_and_what_was_not_read() {
     let desk = Desk::new();
-    put(&desk, &[("bad/main.py", BAD), ("bad/x.js", "1")]);
+    put(&desk, &[("bad/main.py", BAD), ("bad/x.rb", "1")]);
     let output = std::process::Command::new(crate::command::EXE)
         .args(["screen", "bad", "--format", "sarif"])
         .current_dir(&desk.dir)
@@ -206,7 +219,7 @@ fn sarif_names_rules_places_and_what_was_not_read() {
         .collect();
     assert!(rules.contains(&"network-to-interpreter"));
     let notes = run["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
-    assert!(notes[0]["message"]["text"].as_str().unwrap().contains("x.js"));
+    assert!(notes[0]["message"]["text"].as_str().unwrap().contains("x.rb"));
     // And the rules can be read.
     let rule = desk.ok("screen rules network-to-interpreter");
     assert_eq!(rule[0]["id"], "network-to-interpreter");

@@ -1,37 +1,66 @@
 //! The flow engine: every scope is evaluated again until no variable, field or answer grows. It does not know in which
 //! order or whether lines run: what may flow, flows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::fold;
-use super::ir::{Expr, Module, Name, Offset, Stmt};
-use super::known::Sink;
+use rustc_hash::FxHashMap as HashMap;
+
+use super::clock::{Clock, Place};
+use super::commands::Runs;
+use super::ir::{EXPORTS, Expr, Module, Name, Offset, Stmt, THIS};
+use super::known::{self, Deed, Sink};
 use super::value::{Const, Source, Step, Taint, Thing, Value};
 
 /// Rounds after which it is given up, and said so: each is one more step of a way that runs against the order of the text.
 const ROUNDS: usize = 100;
 /// Nesting of expressions that is followed.
-const DEPTH_MAX: usize = 200;
+pub(super) const DEPTH_MAX: usize = 200;
 /// Expressions that are evaluated in all: some tens of seconds. Honest trees of ten thousand modules need a tenth.
-const WORK_MAX: u64 = 200_000_000;
+pub(super) const WORK_MAX: u64 = 40_000_000;
 /// How deep a value is looked into when all of it is handed over: registries of programs lead to everything else.
-const NESTING_MAX: usize = 4;
+const NESTING_MAX: usize = 3;
 /// Lists and maps in one another that are looked into for one value.
-const OBJECTS_MAX: usize = 1_000;
+const OBJECTS_MAX: usize = 40;
+/// Constants that are as long, or longer, may be a payload.
+const PIECE_LEN_MIN: usize = 16;
+/// Elements that are gone through one by one.
+pub(super) const UNROLLED_MAX: usize = 4_096;
+/// Names that are bound at once.
+pub(super) const BOUND_MAX: usize = 16;
+/// Classes above one another that are followed.
+pub(super) const BASES_MAX: usize = 8;
 /// Parts of a path of a library that are kept.
 pub(super) const PATH_LEN_MAX: usize = 160;
 /// Texts that are put together out of alternatives.
-const JOINED_MAX: usize = 16;
+pub(super) const JOINED_MAX: usize = 16;
 /// Stands for what is not known in a text that was put together.
 pub const UNKNOWN: &str = "…";
+
+/// A language that is followed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Language {
+    /// Python.
+    Python,
+    /// JavaScript or TypeScript.
+    JavaScript,
+    /// The language of shells.
+    Shell,
+}
 
 /// A module in its project.
 #[derive(Debug)]
 pub struct Linked {
+    /// Its language.
+    pub language: Language,
+    /// Its file's path in the tree.
+    pub path: String,
     /// Its code.
     pub module: Module,
     /// Modules of the tree by the names that it imports.
     pub imports: HashMap<Name, usize>,
+    /// Files of data by the names that it imports.
+    pub data: HashMap<Name, String>,
 }
 
 /// What is followed.
@@ -41,6 +70,8 @@ pub struct Project {
     pub modules: Vec<Linked>,
     /// Files of the tree that configure it, by path: what a program reads from them is known.
     pub configs: BTreeMap<String, serde_json::Value>,
+    /// Files of the tree that are data, by path, but those that configure it.
+    pub data: BTreeSet<String>,
 }
 
 /// Bytes that arrived at what runs them, or secrets that leave.
@@ -62,11 +93,30 @@ pub struct Hit {
     pub on_load: bool,
 }
 
+/// How a command is started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// When its module is loaded, not only when something calls it.
+    pub on_load: bool,
+    /// It goes on when who started it is gone.
+    pub detached: bool,
+}
+
 /// What following a project found.
 #[derive(Debug, Default)]
 pub struct Followed {
     /// Hits, in the order of modules and places.
     pub hits: Vec<Hit>,
+    /// Commands that are started: module, place, line.
+    pub commands: BTreeMap<(usize, Offset, String), Command>,
+    /// Files and code that commands run: module, place, what; and whether that is when the module is loaded.
+    pub runs: BTreeMap<(usize, Offset, Runs), bool>,
+    /// Files that are written: module, place, path.
+    pub written: BTreeSet<(usize, Offset, String)>,
+    /// Files that are taken away: module, place, path.
+    pub deleted: BTreeSet<(usize, Offset, String)>,
+    /// Whether anything is fetched.
+    pub fetches: bool,
     /// Modules with code that is nested too deeply to be followed.
     pub too_deep: BTreeSet<usize>,
     /// Whether it was given up before nothing grew any more.
@@ -77,18 +127,24 @@ pub struct Followed {
 #[must_use]
 pub fn follow(project: &Project) -> Followed {
     let mut engine = Engine::new(project);
+    let mut open = true;
     for _ in 0..ROUNDS {
-        engine.grown = false;
+        open = false;
         for module in 0..project.modules.len() {
-            engine.module(module);
+            open |= engine.module(module);
         }
-        if !engine.grown || engine.work >= WORK_MAX {
+        if !open || engine.work >= WORK_MAX {
             break;
         }
     }
     let too_deep = std::mem::take(&mut engine.too_deep);
-    let cut = engine.grown || engine.work >= WORK_MAX;
-    Followed { hits: engine.resolved(), too_deep, cut }
+    let cut = open || engine.work >= WORK_MAX;
+    let commands = std::mem::take(&mut engine.commands);
+    let written = std::mem::take(&mut engine.written);
+    let runs = std::mem::take(&mut engine.runs);
+    let deleted = std::mem::take(&mut engine.deleted);
+    let fetches = engine.fetches;
+    Followed { hits: engine.resolved(), commands, runs, written, deleted, fetches, too_deep, cut }
 }
 
 #[derive(Default)]
@@ -105,15 +161,28 @@ pub(super) struct Engine<'a> {
     pub(super) objects: Vec<BTreeMap<Name, Value>>,
     pub(super) object_at: HashMap<(usize, Offset), usize>,
     pub(super) files: HashMap<String, Value>,
+    /// Members that code puts on things of libraries: `global.x = …`, `console.log = …`.
+    pub(super) patched: HashMap<Name, Value>,
+    /// What classes are made from.
+    pub(super) bases: HashMap<(usize, usize), Value>,
     /// Constants that callers give, by module, scope and parameter.
     pub(super) given: HashMap<(usize, usize, usize), Value>,
+    pub(super) commands: BTreeMap<(usize, Offset, String), Command>,
+    pub(super) runs: BTreeMap<(usize, Offset, Runs), bool>,
+    pub(super) written: BTreeSet<(usize, Offset, String)>,
+    pub(super) deleted: BTreeSet<(usize, Offset, String)>,
+    pub(super) fetches: bool,
     pub(super) hits: BTreeMap<(usize, Offset, Option<Sink>, Source), Hit>,
-    pub(super) grown: bool,
+    pub(super) clock: Clock,
     /// Where it is: module, scope.
     pub(super) here: (usize, usize),
     pub(super) depth: usize,
+    /// What names do, as far as it was asked.
+    deeds: RefCell<HashMap<(Language, Name), Option<Deed>>>,
+    /// Names that are bound for the expression at hand.
+    pub(super) bound: Vec<(Name, Value)>,
     pub(super) too_deep: BTreeSet<usize>,
-    work: u64,
+    pub(super) work: u64,
 }
 
 impl<'a> Engine<'a> {
@@ -126,24 +195,53 @@ impl<'a> Engine<'a> {
         let mut engine = Self {
             project,
             scopes,
-            fields: HashMap::new(),
+            fields: HashMap::default(),
             objects: Vec::new(),
-            object_at: HashMap::new(),
-            files: HashMap::new(),
-            given: HashMap::new(),
+            object_at: HashMap::default(),
+            files: HashMap::default(),
+            patched: HashMap::default(),
+            bases: HashMap::default(),
+            given: HashMap::default(),
+            commands: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            written: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            fetches: false,
             hits: BTreeMap::new(),
-            grown: true,
+            clock: Clock::new(project.modules.iter().map(|l| l.module.scopes.len())),
             here: (0, 0),
             depth: 0,
+            deeds: RefCell::default(),
+            bound: Vec::new(),
             too_deep: BTreeSet::new(),
             work: 0,
         };
+        engine.environment();
         for (number, linked) in project.modules.iter().enumerate() {
             for (at, scope) in linked.module.scopes.iter().enumerate() {
                 engine.prepare(number, at, scope);
             }
         }
         engine
+    }
+
+    /// Variables that files of the tree set in the environment.
+    fn environment(&mut self) {
+        let is_env = |path: &str| {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            name.starts_with(".env") || name.ends_with(".env")
+        };
+        for (_, json) in self.project.configs.iter().filter(|(path, _)| is_env(path)) {
+            for (key, value) in json.as_object().into_iter().flatten() {
+                let Some(text) = value.as_str().filter(|t| !t.is_empty()) else { continue };
+                for all in ["os.environ", "process.env", "import.meta.env", "Bun.env"] {
+                    let path = format!("{all}.{key}").into();
+                    self.patched.entry(path).or_default().join(&Value::text(text));
+                }
+                let path = format!("${key}").into();
+                self.patched.entry(path).or_default().join(&Value::text(text));
+            }
+        }
     }
 
     /// What is known before anything is run: modules and class bodies run when they are loaded, methods have an instance.
@@ -154,38 +252,134 @@ impl<'a> Engine<'a> {
         });
         let Some(state) = self.scopes.get_mut(module).and_then(|s| s.get_mut(at)) else { return };
         state.on_load = at == 0;
+        if let (0, Some(linked)) = (at, self.project.modules.get(module)) {
+            let folder = linked.path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+            let own = match linked.language {
+                Language::Python => vec![("__file__", linked.path.as_str())],
+                Language::JavaScript => {
+                    vec![("__dirname", folder), ("__filename", linked.path.as_str())]
+                }
+                Language::Shell => {
+                    vec![("$0", linked.path.as_str()), ("$BASH_SOURCE", linked.path.as_str())]
+                }
+            };
+            for (name, text) in own {
+                state.vars.insert(name.into(), Value::text(text));
+            }
+        }
         for (nth, (name, _)) in scope.params.iter().enumerate() {
             let mut value = Value::thing(Thing::Param(module, at, nth));
             let step = Step { module, at: 0, what: String::new() };
             value.taints.push(Taint::new(Source::Given(module, at, nth), step));
             state.vars.insert(name.clone(), value);
         }
-        if let (Some(class), Some((this, _))) = (class, scope.params.first()) {
+        if scope.has_this || scope.is_class {
+            // A plain function may be used to make instances.
+            let this = Thing::Instance(module, class.filter(|_| !scope.is_class).unwrap_or(at));
+            state.vars.insert(THIS.into(), Value::thing(this));
+        } else if let (Some(class), Some((this, _))) = (class, scope.params.first())
+            && self.project.modules.get(module).is_some_and(|l| l.language == Language::Python)
+        {
             state.vars.insert(this.clone(), Value::thing(Thing::Instance(module, class)));
         }
     }
 
-    fn module(&mut self, number: usize) {
-        let Some(linked) = self.project.modules.get(number) else { return };
+    /// Evaluates the scopes of a module that are due. Whether there were any.
+    fn module(&mut self, number: usize) -> bool {
+        let Some(linked) = self.project.modules.get(number) else { return false };
+        let mut any = false;
         for (at, scope) in linked.module.scopes.iter().enumerate() {
+            if !self.clock.is_due(number, at) {
+                continue;
+            }
+            any = true;
             self.here = (number, at);
+            self.clock.begin(number, at);
             for (nth, (name, default)) in scope.params.iter().enumerate() {
                 if let Some(default) = default {
                     let value = self.value(default);
                     self.set(number, at, name, &value);
-                    self.grown |= self.given.entry((number, at, nth)).or_default().join(&value);
+                    let grown = self.given.entry((number, at, nth)).or_default().join(&value);
+                    self.clock.grow(Place::Given(number, at), grown);
                 }
             }
             for stmt in &scope.body {
                 self.statement(stmt);
             }
+            self.clock.end(number, at);
         }
+        any
     }
 
     pub(super) fn set(&mut self, module: usize, scope: usize, name: &Name, value: &Value) {
         let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope));
         if let Some(state) = state {
-            self.grown |= state.vars.entry(name.clone()).or_default().join(value);
+            let grown = match state.vars.get_mut(name) {
+                Some(known) => known.join(value),
+                None => {
+                    state.vars.insert(name.clone(), value.clone());
+                    true
+                }
+            };
+            self.clock.grow(Place::Vars(module, scope), grown);
+            self.clock.grow(Place::of(module, scope, name), grown);
+        }
+    }
+
+    /// A variable of a scope.
+    pub(super) fn var_of(&self, module: usize, scope: usize, name: &str) -> Option<&Value> {
+        self.clock.touch(Place::of(module, scope, name));
+        self.scopes.get(module)?.get(scope)?.vars.get(name)
+    }
+
+    /// What a scope answers.
+    pub(super) fn answer_of(&self, module: usize, scope: usize) -> Option<&Value> {
+        self.clock.touch(Place::Answer(module, scope));
+        self.scopes.get(module).and_then(|s| s.get(scope)).map(|s| &s.answer)
+    }
+
+    /// The variables of a scope.
+    pub(super) fn vars_of(&self, module: usize, scope: usize) -> Option<&HashMap<Name, Value>> {
+        self.clock.touch(Place::Vars(module, scope));
+        self.scopes.get(module).and_then(|s| s.get(scope)).map(|s| &s.vars)
+    }
+
+    /// A field of a class, its instances, or a function.
+    pub(super) fn field_of(&self, module: usize, scope: usize, name: &Name) -> Option<&Value> {
+        self.clock.touch(Place::of(module, scope, name));
+        self.fields.get(&(module, scope, name.clone()))
+    }
+
+    /// A list or map by its number.
+    pub(super) fn object_of(&self, number: usize) -> Option<&BTreeMap<Name, Value>> {
+        self.clock.touch(Place::Object(number));
+        self.objects.get(number)
+    }
+
+    /// What a scope is given in one of its parameters.
+    pub(super) fn given_of(&self, key: &(usize, usize, usize)) -> Option<&Value> {
+        self.clock.touch(Place::Given(key.0, key.1));
+        self.given.get(key)
+    }
+
+    /// What a file holds.
+    pub(super) fn file_of(&self, path: &str) -> Option<&Value> {
+        self.clock.touch(Place::named(path));
+        self.files.get(path)
+    }
+
+    /// A member that was put on something of a library.
+    pub(super) fn patch_of(&self, path: &str) -> Option<&Value> {
+        self.clock.touch(Place::named(path));
+        self.patched.get(path)
+    }
+
+    /// Puts a member on something of a library. What says nothing is not kept.
+    pub(super) fn patch(&mut self, path: Name, value: &Value) {
+        if *value != Value::default() {
+            let place = Place::named(&path);
+            let grown = self.patched.entry(path).or_default().join(value);
+            self.clock.grow(place, grown);
         }
     }
 
@@ -206,9 +400,20 @@ impl<'a> Engine<'a> {
             }
             Stmt::Return(expr) => {
                 let value = self.value(expr);
+                self.loads(&value);
                 let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope));
                 if let Some(state) = state {
-                    self.grown |= state.answer.join(&value);
+                    let grown = state.answer.join(&value);
+                    self.clock.grow(Place::Answer(module, scope), grown);
+                }
+            }
+            Stmt::Raise(expr) => {
+                let mut value = self.value(expr);
+                value.taints.retain(Taint::is_fetched);
+                let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope));
+                if let Some(state) = state {
+                    let grown = state.answer.join(&Value::tainted(value.taints));
+                    self.clock.grow(Place::Answer(module, scope), grown);
                 }
             }
             Stmt::Import { module: named, name } => {
@@ -233,13 +438,57 @@ impl<'a> Engine<'a> {
                     };
                 self.set(module, scope, name, &value);
             }
-            Stmt::Class(name, body) => {
-                let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(*body));
-                if let Some(state) = state {
-                    state.on_load = true;
-                }
-                self.set(module, scope, name, &Value::thing(Thing::Class(module, *body)));
+        }
+    }
+
+    /// The scope whose variable a name is where it is assigned.
+    fn home(&self, name: &Name) -> usize {
+        let (module, first) = self.here;
+        let scopes =
+            self.project.modules.get(module).map(|l| &l.module.scopes[..]).unwrap_or_default();
+        let mut at = first;
+        while let Some(scope) = scopes.get(at) {
+            let is_own = match &scope.declared {
+                Some(declared) => declared.contains(name) || scope.parent.is_none(),
+                // Elsewhere a scope that was named as the outer one has assigned it.
+                None if at == first => !scope.outer.contains(name),
+                None => !scope.is_class && self.var_of(module, at, name).is_some(),
+            };
+            match scope.parent {
+                Some(parent) if !is_own => at = parent,
+                _ => break,
             }
+        }
+        at
+    }
+
+    /// What a method of an importer answers is run by the interpreter.
+    fn loads(&mut self, value: &Value) {
+        const SOURCES: [&str; 5] =
+            ["get_source", "get_code", "get_data", "source_to_code", "exec_module"];
+        let (module, scope) = self.here;
+        let scopes = self.project.modules.get(module).map(|l| &l.module.scopes);
+        let Some(code) = scopes.and_then(|s| s.get(scope)).filter(|c| SOURCES.contains(&&*c.name))
+        else {
+            return;
+        };
+        let class =
+            code.parent.filter(|p| scopes.and_then(|s| s.get(*p)).is_some_and(|c| c.is_class));
+        let bases = class.and_then(|c| {
+            self.clock.touch(Place::Vars(module, c));
+            self.bases.get(&(module, c))
+        });
+        if class.is_some()
+            && bases.is_none_or(|b| {
+                b.paths().any(|p| p.starts_with("importlib.") || p.contains("Loader"))
+            })
+        {
+            let taints = self.taints(value);
+            let name: Name = "import".into();
+            let at = value.taints.first().and_then(|t| t.steps.last()).map_or(0, |s| s.at);
+            let asked =
+                super::library::Asked { at, path: &name, base: None, args: &[], named: &[] };
+            self.feed_taints(&asked, Sink::Interpreter, taints);
         }
     }
 
@@ -251,21 +500,65 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// What a module exports as one value: of the tree, a file of data in it, or a library.
+    pub(super) fn exported(&mut self, named: &Name) -> Value {
+        let linked = self.project.modules.get(self.here.0);
+        if let Some(number) = linked.and_then(|m| m.imports.get(named)) {
+            return match self.var_of(*number, 0, EXPORTS) {
+                Some(exports) => exports.clone(),
+                None => Value::thing(Thing::Module(*number)),
+            };
+        }
+        if let Some(path) = linked.and_then(|m| m.data.get(named)) {
+            let json = self.project.configs.get(path);
+            return json.map(|json| self.json_of(path, json)).unwrap_or_default();
+        }
+        if super::library::has_host(named) && self.language() == Language::JavaScript {
+            let step = self.step(0, "imports code".to_owned());
+            let taint = Taint::new(Source::Network(Some(named.clone())), step);
+            let at = 0;
+            self.hit(at, Some(Sink::Interpreter), &taint, None, format!("imports `{named}`"));
+        }
+        let plain = named.strip_prefix("node:").unwrap_or(named);
+        Value::path(&plain.replace('/', "."))
+    }
+
+    /// Copies what a value holds into a list or map.
+    pub(super) fn spread_into(&mut self, number: usize, value: &Value) {
+        let object = Value::thing(Thing::Object(number));
+        let from = value.things.iter().filter_map(|t| match t {
+            Thing::Object(from) if *from != number => self.object_of(*from),
+            _ => None,
+        });
+        let fields: Vec<(Name, Value)> =
+            from.flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        for (key, field) in fields {
+            self.set_member(&object, &key, &field);
+        }
+        let mut taints = value.taints.clone();
+        taints.extend(self.own(value));
+        if !taints.is_empty() {
+            self.set_member(&object, &"[]".into(), &Value::tainted(taints));
+        }
+    }
+
     fn import_all(&mut self, from: &Value) {
         let (module, scope) = self.here;
         for thing in &from.things {
             let Thing::Module(number) = thing else { continue };
-            let vars = self.scopes.get(*number).and_then(|s| s.first()).map(|s| s.vars.clone());
+            let vars = self.vars_of(*number, 0).cloned();
             for (name, value) in vars.into_iter().flatten() {
                 self.set(module, scope, &name, &value);
             }
         }
     }
 
-    fn assign(&mut self, target: &'a Expr, value: &Value) {
-        let (module, scope) = self.here;
+    pub(super) fn assign(&mut self, target: &'a Expr, value: &Value) {
         match target {
-            Expr::Name(name) => self.set(module, scope, name, value),
+            Expr::Name(name) => {
+                let home = self.home(name);
+                self.set(self.here.0, home, name, value);
+            }
             Expr::Member(base, name) => {
                 let base = self.value(base);
                 self.set_member(&base, name, value);
@@ -277,29 +570,79 @@ impl<'a> Engine<'a> {
             }
             Expr::List(_, targets) => {
                 for (at, target) in targets.iter().enumerate() {
+                    if let Expr::Spread(target) = target {
+                        self.assign(target, value);
+                        continue;
+                    }
                     let mut part = self.field(value, &at.to_string());
                     part.join(&Value::tainted(value.taints.clone()));
                     self.assign(target, &part);
                 }
             }
+            Expr::Map(_, targets) => {
+                for (key, target) in targets {
+                    let key = key.as_ref().map(|k| self.value(k));
+                    let part = match key.as_ref().and_then(|k| k.texts().next()) {
+                        Some(key) => self.member(value, &Name::from(&*key)),
+                        None => value.clone(),
+                    };
+                    self.assign(target, &part);
+                }
+            }
+            // A default.
+            Expr::Assign(target, default) => {
+                self.assign(target, value);
+                let default = self.value(default);
+                self.assign(target, &default);
+            }
+            Expr::Spread(target) => self.assign(target, value),
             _ => {}
         }
     }
 
     pub(super) fn set_member(&mut self, base: &Value, name: &Name, value: &Value) {
         for thing in &base.things {
+            self.bind(thing, value);
             match thing {
-                Thing::Instance(module, class) | Thing::Class(module, class) => {
+                Thing::Instance(module, class)
+                | Thing::Class(module, class)
+                | Thing::Function(module, class, _) => {
                     let key = (*module, *class, name.clone());
-                    self.grown |= self.fields.entry(key).or_default().join(value);
+                    let grown = self.fields.entry(key).or_default().join(value);
+                    self.clock.grow(Place::of(*module, *class, name), grown);
                 }
                 Thing::Object(number) => {
                     if let Some(object) = self.objects.get_mut(*number) {
-                        self.grown |= object.entry(name.clone()).or_default().join(value);
+                        let grown = object.entry(name.clone()).or_default().join(value);
+                        self.clock.grow(Place::Object(*number), grown);
                     }
                 }
                 Thing::Module(number) => self.set(*number, 0, name, value),
-                Thing::Path(_) | Thing::Function(..) | Thing::Param(..) => {}
+                Thing::Path(path) => {
+                    if path.len() + name.len() < PATH_LEN_MAX {
+                        let path = format!("{path}.{name}").into();
+                        self.patch(path, value);
+                    }
+                }
+                Thing::Param(..) => {}
+            }
+        }
+    }
+
+    /// A function that is put on something has that as its instance.
+    fn bind(&mut self, to: &Thing, value: &Value) {
+        if matches!(to, Thing::Path(_) | Thing::Param(..) | Thing::Module(_)) {
+            return;
+        }
+        for thing in &value.things {
+            let Thing::Function(module, scope, _) = thing else { continue };
+            let code = self.project.modules.get(*module).and_then(|m| m.module.scopes.get(*scope));
+            if code.is_some_and(|c| c.has_this) {
+                let to = match to {
+                    Thing::Class(m, s) | Thing::Function(m, s, _) => Thing::Instance(*m, *s),
+                    other => other.clone(),
+                };
+                self.set(*module, *scope, &THIS.into(), &Value::thing(to));
             }
         }
     }
@@ -315,11 +658,11 @@ impl<'a> Engine<'a> {
     }
 
     /// A field of lists and maps; what stands under no known key is in all of them.
-    fn field(&self, value: &Value, key: &str) -> Value {
+    pub(super) fn field(&self, value: &Value, key: &str) -> Value {
         let mut found = Value::default();
         for thing in &value.things {
             let Thing::Object(number) = thing else { continue };
-            let Some(object) = self.objects.get(*number) else { continue };
+            let Some(object) = self.object_of(*number) else { continue };
             for key in [key, "[]"] {
                 object.get(key).iter().for_each(|v| {
                     found.join(v);
@@ -334,11 +677,65 @@ impl<'a> Engine<'a> {
         let mut found = Value::tainted(value.taints.clone());
         for thing in &value.things {
             let Thing::Object(number) = thing else { continue };
-            for field in self.objects.get(*number).into_iter().flat_map(BTreeMap::values) {
+            for field in self.object_of(*number).into_iter().flat_map(BTreeMap::values) {
                 found.join(field);
             }
         }
+        // What an instance gives when it is run over.
+        for thing in &value.things {
+            let Thing::Instance(module, class) = thing else { continue };
+            for name in ["__iter__", "__next__", "__aiter__", "__anext__", "__getitem__"] {
+                let method = self.var_of(*module, *class, name);
+                for thing in method.iter().flat_map(|m| &m.things) {
+                    let Thing::Function(m, s, _) = thing else { continue };
+                    if let Some(answer) = self.answer_of(*m, *s) {
+                        found.join(&Value { things: Vec::new(), ..answer.clone() });
+                    }
+                }
+            }
+        }
+        found.join(&Value::tainted(self.own(value)));
+        found.join(&self.pieces([value]));
         found
+    }
+
+    /// What a name does in the language at hand.
+    pub(super) fn deed(&self, path: &Name) -> Option<Deed> {
+        let language = self.language();
+        if let Some(deed) = self.deeds.borrow().get(&(language, path.clone())) {
+            return *deed;
+        }
+        let deed = known::deed(language, path);
+        self.deeds.borrow_mut().insert((language, path.clone()), deed);
+        deed
+    }
+
+    /// Remembers something that a command runs.
+    pub(super) fn note_run(&mut self, at: Offset, runs: Runs) {
+        let on_load = self.is_on_load();
+        *self.runs.entry((self.here.0, at, runs)).or_insert(on_load) |= on_load;
+    }
+
+    /// Remembers a file that is written, by its path.
+    pub(super) fn note_file(&mut self, at: Offset, path: &str) {
+        self.written.insert((self.here.0, at, path.to_owned()));
+    }
+
+    /// Long constants of which something is made that is not followed: whoever decodes that decodes a constant.
+    pub(super) fn pieces<'v>(&self, values: impl IntoIterator<Item = &'v Value>) -> Value {
+        let is_long = |c: &Const| match c {
+            Const::Text(text) => text.len() >= PIECE_LEN_MIN,
+            Const::Bytes(bytes) => bytes.len() >= PIECE_LEN_MIN,
+            Const::Number(_) => false,
+        };
+        let any = values.into_iter().any(|v| v.consts.iter().any(is_long));
+        match any {
+            true => {
+                let step = self.step(0, String::new());
+                Value::tainted(vec![Taint::new(Source::Piece, step)])
+            }
+            false => Value::default(),
+        }
     }
 
     /// The taints of a value and of what it holds.
@@ -347,15 +744,16 @@ impl<'a> Engine<'a> {
         let (mut open, mut seen) = (vec![(value, 0)], BTreeSet::new());
         while let Some((value, depth)) = open.pop() {
             found.join(&Value::tainted(value.taints.clone()));
+
             for text in value.texts() {
-                if let Some(file) = self.files.get(&*text) {
+                if let Some(file) = self.file_of(&text) {
                     found.join(&Value::tainted(file.taints.clone()));
                 }
             }
             for thing in &value.things {
                 let Thing::Object(number) = thing else { continue };
                 if depth < NESTING_MAX && seen.len() < OBJECTS_MAX && seen.insert(*number) {
-                    let fields = self.objects.get(*number).into_iter().flat_map(BTreeMap::values);
+                    let fields = self.object_of(*number).into_iter().flat_map(BTreeMap::values);
                     open.extend(fields.map(|field| (field, depth + 1)));
                 }
             }
@@ -368,211 +766,6 @@ impl<'a> Engine<'a> {
         let mut all: Vec<String> = value.texts().map(|t| t.into_owned()).collect();
         all.extend(self.element(value).texts().map(|t| t.into_owned()));
         all
-    }
-
-    pub(super) fn member(&mut self, base: &Value, name: &Name) -> Value {
-        // What is read of bytes from somewhere is from there too.
-        let mut found = Value::tainted(base.taints.clone());
-        for thing in &base.things {
-            match thing {
-                Thing::Path(path) => {
-                    if path.len() + name.len() < PATH_LEN_MAX {
-                        found.join(&Value::path(&format!("{path}.{name}")));
-                    }
-                }
-                Thing::Module(number) => {
-                    let var = self.scopes.get(*number).and_then(|s| s.first());
-                    if let Some(value) = var.and_then(|s| s.vars.get(name)) {
-                        found.join(value);
-                    }
-                }
-                Thing::Class(module, class) | Thing::Instance(module, class) => {
-                    let is_instance = matches!(thing, Thing::Instance(..));
-                    if let Some(value) = self.fields.get(&(*module, *class, name.clone())) {
-                        found.join(value);
-                    }
-                    let var = self.scopes.get(*module).and_then(|s| s.get(*class));
-                    for thing in var.and_then(|s| s.vars.get(name)).iter().flat_map(|v| &v.things) {
-                        found.join(&Value::thing(match thing {
-                            Thing::Function(m, s, _) if is_instance => {
-                                Thing::Function(*m, *s, true)
-                            }
-                            other => other.clone(),
-                        }));
-                    }
-                    if let Some(value) = var.and_then(|s| s.vars.get(name)) {
-                        let plain = Value { things: Vec::new(), ..value.clone() };
-                        found.join(&plain);
-                    }
-                }
-                Thing::Object(_) => {
-                    let field = self.field(base, name);
-                    found.join(&field);
-                }
-                Thing::Function(..) | Thing::Param(..) => {}
-            }
-        }
-        if !base.consts.is_empty() && base.things.is_empty() {
-            // A method of a text.
-            found.join(&Value::path(&format!("str.{name}")));
-        }
-        found
-    }
-
-    fn name(&self, name: &Name) -> Value {
-        let (module, mut scope) = self.here;
-        let scopes =
-            self.project.modules.get(module).map(|l| &l.module.scopes[..]).unwrap_or_default();
-        loop {
-            let state = self.scopes.get(module).and_then(|s| s.get(scope));
-            if let Some(value) = state.and_then(|s| s.vars.get(name)) {
-                return value.clone();
-            }
-            match scopes.get(scope).and_then(|s| s.parent) {
-                Some(parent) => scope = parent,
-                None => return Value::path(name),
-            }
-        }
-    }
-
-    pub(super) fn value(&mut self, expr: &'a Expr) -> Value {
-        self.work += 1;
-        if self.work >= WORK_MAX {
-            return Value::default();
-        }
-        if self.depth >= DEPTH_MAX {
-            self.too_deep.insert(self.here.0);
-            return Value::default();
-        }
-        self.depth += 1;
-        let value = self.value_of(expr);
-        self.depth -= 1;
-        value
-    }
-
-    fn value_of(&mut self, expr: &'a Expr) -> Value {
-        match expr {
-            Expr::Text(text) => Value::constant(Const::Text(text.clone())),
-            Expr::Bytes(bytes) => Value::constant(Const::Bytes(bytes.clone())),
-            Expr::Number(number) => Value::constant(Const::Number(*number)),
-            Expr::Name(name) => self.name(name),
-            Expr::Member(base, name) => {
-                let base = self.value(base);
-                self.member(&base, name)
-            }
-            Expr::Index(base, key) => {
-                let (base, key) = (self.value(base), self.value(key));
-                let name = key.texts().next().map(|t| t.into_owned());
-                let name = name.or_else(|| match key.only() {
-                    Some(Const::Number(n)) => Some(n.to_string()),
-                    _ => None,
-                });
-                let Some(name) = name else { return self.element(&base) };
-                let paths = Value { consts: Vec::new(), ..base.clone() };
-                self.member(&paths, &name.into())
-            }
-            Expr::Reversed(inner) => {
-                let mut value = self.value(inner);
-                value.consts = value.consts.iter().filter_map(fold::reversed).collect();
-                value
-            }
-            Expr::Call(call) => self.call(call),
-            Expr::Join(parts) => {
-                let values: Vec<Value> = parts.iter().map(|p| self.value(p)).collect();
-                self.joined(&values)
-            }
-            Expr::List(at, items) => {
-                let number = self.object(*at);
-                for (nth, item) in items.iter().enumerate() {
-                    let value = self.value(item);
-                    let object = Value::thing(Thing::Object(number));
-                    self.set_member(&object, &nth.to_string().into(), &value);
-                }
-                Value::thing(Thing::Object(number))
-            }
-            Expr::Map(at, pairs) => {
-                let number = self.object(*at);
-                for (key, item) in pairs {
-                    let value = self.value(item);
-                    let key = key.as_ref().map(|k| self.value(k));
-                    let name = key.and_then(|k| k.texts().next().map(|t| Name::from(&*t)));
-                    let object = Value::thing(Thing::Object(number));
-                    self.set_member(&object, &name.unwrap_or_else(|| "[]".into()), &value);
-                }
-                Value::thing(Thing::Object(number))
-            }
-            Expr::Either(parts) => {
-                let mut all = Value::default();
-                for part in parts {
-                    let value = self.value(part);
-                    all.join(&value);
-                }
-                all
-            }
-            Expr::Mixed(parts) => {
-                let mut all = Value::default();
-                for part in parts {
-                    let value = self.value(part);
-                    all.join(&Value::tainted(value.taints));
-                }
-                all
-            }
-            Expr::Function(scope) => Value::thing(Thing::Function(self.here.0, *scope, false)),
-            Expr::Assign(target, inner) => {
-                let value = self.value(inner);
-                self.assign(target, &value);
-                value
-            }
-            Expr::Each(binds, element) => {
-                for (target, over) in binds {
-                    let value = self.value(over);
-                    let one = self.element(&value);
-                    self.assign(target, &one);
-                }
-                self.value(element)
-            }
-            Expr::Nothing => Value::default(),
-        }
-    }
-
-    /// Parts one after the other: a constant, with a mark where a part is not known.
-    pub(super) fn joined(&mut self, values: &[Value]) -> Value {
-        let mut found = Value::default();
-        for value in values {
-            found.join(&Value::tainted(value.taints.clone()));
-        }
-        // Each alternative of each part with each of the others, as far as that are few.
-        let unknown = Const::Text(UNKNOWN.into());
-        let mut ways: Vec<Vec<&Const>> = vec![Vec::new()];
-        for value in values {
-            let parts: Vec<&Const> = match value.consts.len() {
-                0 => vec![&unknown],
-                n if n * ways.len() <= JOINED_MAX => value.consts.iter().collect(),
-                _ => vec![&unknown],
-            };
-            ways = ways
-                .iter()
-                .flat_map(|way| parts.iter().map(|p| way.iter().copied().chain([*p]).collect()))
-                .collect();
-        }
-        if values.iter().any(|v| !v.consts.is_empty()) {
-            let folded = ways.iter().filter_map(|way| fold::join(way));
-            folded.for_each(|c| {
-                found.join(&Value::constant(c));
-            });
-        }
-        // What it begins with decides about its host.
-        let first = values.first().iter().flat_map(|v| v.things.clone()).collect::<Vec<_>>();
-        for thing in first.into_iter().filter(|t| matches!(t, Thing::Param(..))) {
-            found.join(&Value::thing(thing));
-        }
-        // Lists joined hold what both hold.
-        let things: Vec<Thing> = values.iter().flat_map(|v| v.things.clone()).collect();
-        let lists = things.into_iter().filter(|t| matches!(t, Thing::Object(_)));
-        lists.for_each(|t| {
-            found.join(&Value::thing(t));
-        });
-        found
     }
 }
 

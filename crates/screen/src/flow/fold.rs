@@ -70,6 +70,14 @@ pub enum Coding {
     Zlib,
     /// Gzip.
     Gzip,
+    /// Base 32.
+    Base32,
+    /// Base 85 in one of its alphabets; that it is decoded is told, not what it says.
+    Base85,
+    /// Bytes as `%` and two digits.
+    Percent,
+    /// One that is not taken off here.
+    Other,
 }
 
 /// Takes an encoding off.
@@ -111,9 +119,50 @@ pub fn decode(coding: Coding, constant: &Const) -> Option<Const> {
             };
             of_bytes(from.into_iter().map(turn).collect())
         }
+        Coding::Base32 => of_bytes(base32(&from)?),
+        Coding::Percent => of_bytes(percent(&from)),
+        Coding::Base85 | Coding::Other => None,
         Coding::Zlib => inflated(flate2::read::ZlibDecoder::new(&from[..])),
         Coding::Gzip => inflated(flate2::read::GzDecoder::new(&from[..])),
     }
+}
+
+/// RFC 4648, section 6.
+fn base32(from: &[u8]) -> Option<Vec<u8>> {
+    let (mut bits, mut held, mut all) = (0_u32, 0_u32, Vec::new());
+    for byte in from.iter().filter(|b| **b != b'=' && !b.is_ascii_whitespace()) {
+        let value = match byte.to_ascii_uppercase() {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            digit @ b'2'..=b'7' => digit - b'2' + 26,
+            _ => return None,
+        };
+        held = held << 5 | u32::from(value);
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            all.push(u8::try_from(held >> bits & 0xff).unwrap_or(b'?'));
+            held &= (1 << bits) - 1;
+        }
+    }
+    Some(all)
+}
+
+fn percent(from: &[u8]) -> Vec<u8> {
+    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
+    let (mut all, mut at) = (Vec::with_capacity(from.len()), 0);
+    while let Some(byte) = from.get(at) {
+        match (byte, digit(from.get(at + 1)), digit(from.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                all.push(u8::try_from(high << 4 | low).unwrap_or(b'?'));
+                at += 3;
+            }
+            _ => {
+                all.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    all
 }
 
 /// Bounded: a bomb is no constant.

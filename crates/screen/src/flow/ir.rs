@@ -1,6 +1,7 @@
 //! Code of any language, brought down to what flows where: expressions, and per scope the assignments in no particular
 //! order. Order and branches are left out on purpose: whatever may be assigned may arrive.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// A name.
@@ -34,22 +35,40 @@ pub enum Expr {
     List(Offset, Vec<Expr>),
     /// A map; keys that can't be told are `None`.
     Map(Offset, Vec<(Option<Expr>, Expr)>),
+    /// A format, and what is put into it.
+    Formatted(Vec<Expr>),
     /// One of several.
     Either(Vec<Expr>),
     /// What several make, in a way that is not followed: arithmetic, comparisons.
     Mixed(Vec<Expr>),
+    /// All elements of it, in a list.
+    Spread(Box<Expr>),
+    /// What two make by an operation on numbers, by its sign.
+    Operation(Offset, char, Vec<Expr>),
     /// A function that stands there.
     Function(usize),
+    /// A class that stands there: the scope of its body, and what it is made from.
+    Class(usize, Vec<Expr>),
+    /// A module by its name, as the code says it: all that it exports.
+    Module(Name),
+    /// Is what stands there, and what of it was fetched may be caught under a name.
+    Tried(Name, Box<Expr>),
     /// Assigns, and is what it assigned.
     Assign(Box<Expr>, Box<Expr>),
     /// An element for every element of others: targets and what they run over, then the element.
-    Each(Vec<(Expr, Expr)>, Box<Expr>),
+    Each(Offset, Vec<(Expr, Expr)>, Box<Expr>),
     /// Nothing that is followed.
     Nothing,
 }
 
 /// The name of arguments that are spread from a list or map: any of the parameters may get them.
 pub const SPREAD: &str = "**";
+/// The method that makes an instance.
+pub const CONSTRUCTOR: &str = "__init__";
+/// The name of the instance in its methods, where the language gives it one.
+pub const THIS: &str = "this";
+/// The variable of a module that holds what it exports, where that is a value of its own.
+pub const EXPORTS: &str = "%exports";
 
 /// A call.
 #[derive(Clone, Debug)]
@@ -62,6 +81,16 @@ pub struct Call {
     pub args: Vec<Expr>,
     /// Arguments by name.
     pub named: Vec<(Name, Expr)>,
+    /// It makes an instance, whatever is called.
+    pub new: bool,
+}
+
+impl Expr {
+    /// A call with arguments by place.
+    #[must_use]
+    pub fn call(at: Offset, callee: Self, args: Vec<Self>) -> Self {
+        Self::Call(Box::new(Call { at, callee, args, named: Vec::new(), new: false }))
+    }
 }
 
 /// A statement.
@@ -75,6 +104,8 @@ pub enum Stmt {
     Loop(Expr, Expr),
     /// The scope's answer.
     Return(Expr),
+    /// What it throws: who called may catch it.
+    Raise(Expr),
     /// A module gets a name: `import a.b as c`.
     Import {
         /// As the code names it, with its dots: `a.b`; relative ones with leading dots.
@@ -91,8 +122,6 @@ pub enum Stmt {
         /// The name it gets.
         name: Name,
     },
-    /// A class: its name and the scope of its body.
-    Class(Name, usize),
 }
 
 /// A scope: a module, a function or a class.
@@ -106,8 +135,16 @@ pub struct Scope {
     pub params: Vec<(Name, Option<Expr>)>,
     /// Statements, nested ones too, in the order of the text.
     pub body: Vec<Stmt>,
+    /// The parameter that takes all arguments that are left.
+    pub rest: Option<usize>,
     /// It is a class.
     pub is_class: bool,
+    /// It has an instance under the name of `THIS`.
+    pub has_this: bool,
+    /// Names that are its own; where none are told, all that it assigns.
+    pub declared: Option<HashSet<Name>>,
+    /// Names of scopes around it that it assigns.
+    pub outer: HashSet<Name>,
 }
 
 /// A file's code: the module's scope comes first.

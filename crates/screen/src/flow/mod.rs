@@ -2,11 +2,21 @@
 //! and files of the tree until nothing new arrives anywhere.
 
 mod calls;
+mod clock;
+mod commands;
+mod configs;
+mod decoding;
 mod engine;
+mod eval;
+mod feeds;
 pub mod fold;
 pub mod ir;
 pub mod known;
 mod library;
+mod lists;
+mod texts;
+mod unknown;
 pub mod value;
 
-pub use engine::{Followed, Hit, Linked, Project, follow, loaded_by};
+pub use commands::{Runs, language_of};
+pub use engine::{Command, Followed, Hit, Language, Linked, Project, follow, loaded_by};

@@ -1,11 +1,14 @@
 //! What an expression may be: constants, things that have a name, and where its bytes may come from.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use super::ir::Name;
 
 /// Alternatives that are kept of each sort.
-const ALTERNATIVES: usize = 8;
+const ALTERNATIVES: usize = 4;
 
 /// A constant.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,6 +64,10 @@ pub enum Source {
     Given(usize, usize, usize),
     /// A constant that was encoded.
     Decoded,
+    /// Something made of a long constant in a way that is not followed: if it is decoded, it is `Decoded`.
+    Piece,
+    /// A file of the tree that is data, by its path.
+    Stored(Name),
     /// A secret, by its kind.
     Secret(&'static str),
 }
@@ -70,9 +77,10 @@ impl Source {
     #[must_use]
     pub const fn strength(&self) -> u8 {
         match self {
-            Self::Network(None) => 0,
+            Self::Network(None) | Self::Piece => 0,
             Self::NetworkOf(..) | Self::Given(..) => 1,
             Self::Network(Some(_)) | Self::Decoded | Self::Secret(_) => 2,
+            Self::Stored(_) => 1,
         }
     }
 }
@@ -97,6 +105,8 @@ pub struct Taint {
     pub steps: Rc<Vec<Step>>,
 }
 
+/// Steps after which what was fetched is no longer what an error carries.
+const FRESH_MAX: usize = 2;
 /// Steps of a way that are kept.
 const STEPS_MAX: usize = 8;
 
@@ -117,13 +127,36 @@ impl Taint {
         Self { source: self.source.clone(), steps: Rc::new(steps) }
     }
 
+    /// The way up to where something was given, and from there on.
+    #[must_use]
+    pub fn before(&self, rest: &Self) -> Self {
+        let mut steps = self.steps.to_vec();
+        for step in rest.steps.iter().filter(|s| !s.what.is_empty()) {
+            if steps.len() < STEPS_MAX && !steps.contains(step) {
+                steps.push(step.clone());
+            }
+        }
+        Self { source: self.source.clone(), steps: Rc::new(steps) }
+    }
+
     /// The same way from another source.
     #[must_use]
     pub fn from(&self, source: Source) -> Self {
         Self { source, steps: Rc::clone(&self.steps) }
     }
 
+    /// Whether it was fetched, and not long ago: what an error may carry.
+    #[must_use]
+    pub fn is_fetched(&self) -> bool {
+        matches!(self.source, Source::Network(_) | Source::NetworkOf(..))
+            && self.steps.len() <= FRESH_MAX
+    }
+
     fn same_origin(&self, other: &Self) -> bool {
+        // Of pieces of constants one is as good as another.
+        if self.source == Source::Piece && other.source == Source::Piece {
+            return true;
+        }
         self.source == other.source && self.steps.first() == other.steps.first()
     }
 }
@@ -143,12 +176,34 @@ fn add<T: Clone>(
         if list.len() < ALTERNATIVES {
             list.push(item.clone());
             grown = true;
-        } else if let Some(lesser) = list.iter_mut().find(|known| rank(known) < rank(item)) {
-            *lesser = item.clone();
-            grown = true;
+        } else {
+            // To rank is dear, and most count for nothing.
+            let own = rank(item);
+            if own > 0
+                && let Some(lesser) = list.iter_mut().find(|known| rank(known) < own)
+            {
+                *lesser = item.clone();
+                grown = true;
+            }
         }
     }
     grown
+}
+
+thread_local! {
+    /// Whether names do something, as far as it was asked: it is asked often, and of the same names.
+    static COUNTS: RefCell<FxHashMap<Name, bool>> = RefCell::default();
+}
+
+fn counts(path: &Name) -> bool {
+    COUNTS.with_borrow_mut(|known| match known.get(path) {
+        Some(counts) => *counts,
+        None => {
+            let counts = super::known::does_something(path);
+            known.insert(path.clone(), counts);
+            counts
+        }
+    })
 }
 
 /// What an expression may be.
@@ -196,9 +251,12 @@ impl Value {
     /// May be the other too. Whether that is new. Of too many alternatives those stay that matter: who hides the one
     /// that counts behind many others gains nothing.
     pub fn join(&mut self, other: &Self) -> bool {
-        let host = |c: &Const| u8::from(c.text().is_some_and(|t| t.contains("://")));
+        let host = |c: &Const| {
+            let says = |t: &str| t.contains("://") || super::known::secret_of_path(t).is_some();
+            u8::from(c.text().is_some_and(|t| says(&t)))
+        };
         let deed = |t: &Thing| match t {
-            Thing::Path(path) => u8::from(super::known::deed(path).is_some()),
+            Thing::Path(path) => u8::from(counts(path)),
             _ => 2,
         };
         let strength = |t: &Taint| t.source.strength();
