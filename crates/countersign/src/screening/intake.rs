@@ -12,6 +12,8 @@ const FILE_LEN_MAX: u64 = 16 << 20;
 const TREE_LEN_MAX: u64 = 400 << 20;
 /// Files of a tree.
 const FILES_MAX: usize = 200_000;
+/// What a compression may look back to, in KiB.
+const WINDOW_KIB_MAX: u32 = 128 << 10;
 /// Archives in archives.
 const NESTED_MAX: u32 = 3;
 /// Folders in folders.
@@ -37,6 +39,36 @@ pub fn read(path: &Path) -> std::io::Result<Tree> {
     }
     intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(intake.tree)
+}
+
+/// All frames of a Zstandard file, one after the other (RFC 8878, section 3.1).
+struct Zstd<'a> {
+    rest: &'a [u8],
+    frame: Option<Frame<'a>>,
+}
+
+type Frame<'a> = ruzstd::decoding::StreamingDecoder<&'a [u8], ruzstd::decoding::FrameDecoder>;
+
+impl Read for Zstd<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let read = frame.read(into)?;
+                if read > 0 || into.is_empty() {
+                    return Ok(read);
+                }
+            }
+            match self.frame.take() {
+                Some(frame) => self.rest = frame.into_inner(),
+                None if self.rest.is_empty() => return Ok(0),
+                None => {
+                    let window = u64::from(WINDOW_KIB_MAX) << 10;
+                    let frame = Frame::new_with_max_window_size(self.rest, window);
+                    self.frame = Some(frame.map_err(std::io::Error::other)?);
+                }
+            }
+        }
+    }
 }
 
 struct Intake {
@@ -141,23 +173,35 @@ impl Intake {
             "zip" => self.zip(&path, bytes, depth),
             "tar" => self.tar(&path, bytes, depth),
             "gzip" => {
-                let mut inner = Vec::new();
-                let left = TREE_LEN_MAX.saturating_sub(self.len);
-                let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(left + 1);
-                match reader.read_to_end(&mut inner) {
-                    Ok(_) if inner.len() as u64 <= left => {
-                        let name = path.trim_end_matches(".gz").to_owned();
-                        if !self.archive("", &name, &inner, depth + 1) {
-                            self.keep(name, inner);
-                        }
-                    }
-                    Ok(_) => self.miss(&path, "over a limit"),
-                    Err(_) => self.miss(&path, "unreadable"),
-                }
+                self.unpacked(&path, ".gz", flate2::read::MultiGzDecoder::new(bytes), depth);
             }
+            "bzip2" => {
+                self.unpacked(&path, ".bz2", bzip2::read::MultiBzDecoder::new(bytes), depth);
+            }
+            "xz" => {
+                let reader = lzma_rust2::XzReader::new_mem_limit(bytes, true, WINDOW_KIB_MAX);
+                self.unpacked(&path, ".xz", reader, depth);
+            }
+            "zstd" => self.unpacked(&path, ".zst", Zstd { rest: bytes, frame: None }, depth),
             _ => self.miss(&path, "unknown compression"),
         }
         true
+    }
+
+    /// What a compressed file holds: an archive, or a file under the name without the compression's.
+    fn unpacked(&mut self, path: &str, end: &str, reader: impl Read, depth: u32) {
+        let mut inner = Vec::new();
+        let left = TREE_LEN_MAX.saturating_sub(self.len);
+        match reader.take(left + 1).read_to_end(&mut inner) {
+            Ok(_) if inner.len() as u64 <= left => {
+                let name = path.trim_end_matches(end).to_owned();
+                if !self.archive("", &name, &inner, depth + 1) {
+                    self.keep(name, inner);
+                }
+            }
+            Ok(_) => self.miss(path, "over a limit"),
+            Err(_) => self.miss(path, "unreadable"),
+        }
     }
 
     /// A member of an archive, by its name there.

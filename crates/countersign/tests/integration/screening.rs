@@ -135,8 +135,44 @@ fn archives_are_read_in_memory_and_hostile_members_are_listed() {
     assert_eq!((code, missed(&json)[0].1.as_str()), (3, "over a limit"));
     std::fs::write(desk.dir.join("f.zip"), b"PK\x03\x04 and nothing more").unwrap();
     assert_eq!(missed(&desk.run("screen f.zip").1)[0].1, "unreadable");
-    std::fs::write(desk.dir.join("g.tar.xz"), b"\xfd7zXZ\0 not read yet").unwrap();
-    assert_eq!(missed(&desk.run("screen g.tar.xz").1)[0].1, "unknown compression");
+    // Other compressions, two frames and streams of them, and what only begins like one.
+    let tar = {
+        let mut tar = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&inner[..]), &mut tar)
+            .unwrap();
+        tar
+    };
+    let (first, second) = tar.split_at(700);
+    let xz = |bytes: &[u8]| {
+        let options = lzma_rust2::XzOptions::with_preset(1);
+        let mut writer = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    };
+    let zst = |bytes: &[u8]| {
+        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    };
+    let bz2 = |bytes: &[u8]| {
+        let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    };
+    for (name, packed) in [
+        ("g.tar.xz", [xz(first), xz(second)].concat()),
+        ("g.tar.zst", [zst(first), zst(second)].concat()),
+        ("g.tar.bz2", [bz2(first), bz2(second)].concat()),
+    ] {
+        std::fs::write(desk.dir.join(name), &packed).unwrap();
+        let (code, json) = desk.run(&format!("screen {name}"));
+        assert_eq!(
+            (code, &json["findings"][0]["file"]),
+            (10, &"g.tar!/pkg/main.py".into()),
+            "{name}: {json}"
+        );
+        std::fs::write(desk.dir.join(name), &packed[..packed.len() / 3]).unwrap();
+        let (code, json) = desk.run(&format!("screen {name}"));
+        assert_eq!((code, missed(&json)[0].1.as_str()), (3, "unreadable"), "{name}: {json}");
+    }
 }
 
 #[test]
