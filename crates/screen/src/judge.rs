@@ -39,7 +39,7 @@ pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome
     missed.extend(unread);
     let waves = waves::follow(tree, &points, &mut missed, announce);
     seen.extend(odd::look(tree, &waves));
-    let mut findings = of_flows(tree, &waves);
+    let mut findings = of_flows(tree, &waves, &mut missed);
     findings.extend(of_points(tree, &points, &waves, &findings));
     for one in &seen {
         findings.extend(of_seen(tree, one));
@@ -181,7 +181,7 @@ fn shown(line: &str) -> String {
 }
 
 /// Where bytes flow.
-fn of_flows(tree: &Tree, waves: &Waves) -> Vec<Finding> {
+fn of_flows(tree: &Tree, waves: &Waves, missed: &mut Vec<Missed>) -> Vec<Finding> {
     // Secrets are judged together: two kinds to one endpoint are enough.
     let mut kinds: BTreeMap<Option<Name>, Vec<&'static str>> = BTreeMap::new();
     for (_, hit) in waves.hits().filter(|(w, h)| h.sink.is_none() && waves.is_sure(*w, h)) {
@@ -209,6 +209,11 @@ fn of_flows(tree: &Tree, waves: &Waves) -> Vec<Finding> {
         }
         let Some(unit) = waves.unit(id) else { continue };
         let Some(file) = tree.files.get(unit.file) else { continue };
+        if severity == Severity::Low && confidence == Confidence::Low {
+            // What could not be judged is never "no findings".
+            let reason = "a way that is too long to be sure of".to_owned();
+            missed.push(Missed { file: file.path.clone(), reason });
+        }
         let (at, excerpt) = place(file, unit.place(hit.at));
         let from = match &hit.source {
             Source::Network(Some(endpoint)) => format!(" from `{endpoint}`"),
@@ -249,13 +254,14 @@ fn judged(
     let is_command = waves.is_of_command(id);
     Some(match (hit.sink, &hit.source) {
         (Some(sink), Source::Network(Some(endpoint))) if is_loopback(endpoint) => {
-            (rule_of(sink), Severity::Low, Confidence::Medium, None)
+            (rule_of(sink), Severity::Medium, Confidence::Medium, None)
         }
         (Some(sink), Source::Network(Some(endpoint))) if known::is_registry(host(endpoint)) => {
             (rule_of(sink), Severity::Medium, Confidence::Medium, None)
         }
+        // A file that is executed, not what a command pipes to a shell.
         (Some(sink), Source::Network(Some(endpoint)))
-            if sink == Sink::Shell && is_release(tree, endpoint) =>
+            if sink == Sink::Shell && !is_command && is_release(tree, endpoint) =>
         {
             (rule_of(sink), Severity::Medium, Confidence::Medium, None)
         }
@@ -295,14 +301,14 @@ fn judged(
             let known = hit.endpoint.as_deref().is_some_and(|e| !is_loopback(e));
             let blocks = (enough && known).then_some(Blocks::B3);
             let strong = kinds.iter().any(|k| known::is_strong(k));
-            let own = hit.endpoint.as_deref().is_some_and(|e| is_own_service(host(e)));
+            let own = hit.endpoint.as_deref().is_some_and(|e| {
+                !kinds.is_empty() && kinds.iter().all(|kind| is_token_of(kind, host(e)))
+            });
             let severity = match (blocks, &hit.endpoint) {
                 (Some(_), _) => Severity::Critical,
                 // Libraries send what they are given to whom they are told; a token goes to the service that gave it.
                 (None, None) if !strong => Severity::Note,
-                (None, Some(_)) if own && kinds.iter().all(|k| *k == "keys in the environment") => {
-                    Severity::Note
-                }
+                (None, Some(_)) if own => Severity::Note,
                 _ => Severity::Medium,
             };
             (&rules::secrets_leave::RULE, severity, Confidence::High, blocks)
@@ -311,8 +317,7 @@ fn judged(
     })
 }
 
-/// Whether an endpoint is a release on the host that the project's manifest names for its own: by host and path, never by
-/// its text.
+/// Whether an endpoint is a release of the project's own repository, as its manifest names it: by host and path.
 fn is_release(tree: &Tree, endpoint: &str) -> bool {
     let Some((_, rest)) = endpoint.split_once("://") else { return false };
     let mut parts = rest.split('/');
@@ -321,31 +326,37 @@ fn is_release(tree: &Tree, endpoint: &str) -> bool {
     if parts.next() != Some("releases") {
         return false;
     }
-    if owner.is_empty() || name.is_empty() {
-        return false;
-    }
+    let own = format!("{owner}/{name}");
+    let names = |url: &str| {
+        let url = url.trim_end_matches('/').trim_end_matches(".git");
+        url == own || url.ends_with(&format!("/{own}")) || url.ends_with(&format!(":{own}"))
+    };
     tree.files.iter().any(|f| match f.name() {
         "package.json" => serde_json::from_slice::<serde_json::Value>(&f.bytes).is_ok_and(|json| {
             let repository = json.get("repository");
             let url = repository.and_then(|r| r.as_str().or_else(|| r.get("url")?.as_str()));
-            // A short form is one of GitHub.
-            url.is_some_and(|u| {
-                u.contains("github.com/")
-                    || u.starts_with("github:")
-                    || !u.contains(':') && u.contains('/')
-            })
+            url.is_some_and(names)
         }),
         "pyproject.toml" | "setup.cfg" | "setup.py" | "Cargo.toml" => {
-            f.text().contains("https://github.com/")
+            let text = f.text();
+            text.match_indices(&format!("https://github.com/{own}")).any(|(at, whole)| {
+                let next = text.get(at + whole.len()..).and_then(|r| r.chars().next());
+                !next.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            })
         }
         _ => false,
     })
 }
 
-/// Whether a host is of a service whose tokens lie in the environment by custom.
-fn is_own_service(host: &str) -> bool {
-    ["api.github.com", "github.com", "uploads.github.com", "registry.npmjs.org", "gitlab.com"]
-        .contains(&host)
+/// Whether a kind of secret is the token of the service at a host.
+fn is_token_of(kind: &str, host: &str) -> bool {
+    match kind {
+        known::TOKEN_OF_GITHUB => {
+            matches!(host, "api.github.com" | "github.com" | "uploads.github.com")
+        }
+        known::TOKEN_OF_NPM => host == "registry.npmjs.org",
+        _ => false,
+    }
 }
 
 /// Whether a file is of a kind in which nobody keeps code: a picture, a font, a blob.

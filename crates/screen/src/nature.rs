@@ -169,7 +169,7 @@ pub fn nature(file: &File) -> Nature {
     let (path, name) = (file.path.as_str(), file.name());
     let unread = |what: &str| Nature::Unread(format!("{what} is not read yet"));
     let within = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
-    if within(".git/") {
+    if within(".git/") && is_gits(path, name) {
         let packed = path.contains("/objects/") && !name.ends_with(".idx");
         return if packed { unread("what git has packed") } else { Nature::Data };
     }
@@ -177,16 +177,42 @@ pub fn nature(file: &File) -> Nature {
         return Nature::Data;
     }
     let lower = name.to_lowercase();
-    if READ.contains(&lower.as_str())
-        || lower.starts_with("dockerfile.")
-        || lower.starts_with("makefile.")
-        || lower.starts_with(".env")
-        || within(".husky/") && extension_of(name).is_none()
-        || within("hooks/") && file.bytes.starts_with(b"#!") && is_shell(&file.bytes)
+    let extension = extension_of(name).map(str::to_ascii_lowercase);
+    // What an interpreter takes for code by its name is code, whatever else the name says.
+    let is_code = matches!(
+        extension.as_deref(),
+        Some(
+            "py" | "pyw"
+                | "pth"
+                | "ipynb"
+                | "js"
+                | "mjs"
+                | "cjs"
+                | "jsx"
+                | "ts"
+                | "tsx"
+                | "mts"
+                | "cts"
+                | "sh"
+                | "bash"
+                | "zsh"
+                | "ksh"
+                | "snap"
+        )
+    );
+    if !is_code
+        && (READ.contains(&lower.as_str())
+            || lower.starts_with("dockerfile.")
+            || lower.starts_with("makefile.")
+            || lower == ".env"
+            || lower.starts_with(".env."))
     {
         return Nature::Data;
     }
-    match extension_of(name).map(str::to_ascii_lowercase).as_deref() {
+    if within(".husky/") && extension.is_none() {
+        return Nature::Shell;
+    }
+    match extension.as_deref() {
         Some("py" | "pyw") => Nature::Python,
         Some("pth") => Nature::PythonLines,
         Some("ipynb") => Nature::Notebook,
@@ -201,8 +227,9 @@ pub fn nature(file: &File) -> Nature {
         Some("ts" | "tsx" | "mts" | "cts") => Nature::TypeScript,
         Some("sh" | "bash" | "zsh" | "ksh") => Nature::Shell,
         // Of Go and Rust only what runs at build counts, and that is told by what runs it.
-        Some("go" | "rs" | "mk" | "cmake" | "gyp" | "gypi" | "code-workspace") => Nature::Data,
-        Some(e) if is_native(e) => match is_program(e, &file.bytes) {
+        Some("go" | "rs" | "mk" | "cmake" | "code-workspace") => Nature::Data,
+        Some("gyp") if lower == "binding.gyp" => Nature::Data,
+        Some(e) if is_native(e) => match is_program(&file.bytes) {
             true => Nature::Native,
             false => Nature::Unread("not of the type that its name says".to_owned()),
         },
@@ -225,6 +252,33 @@ pub fn nature(file: &File) -> Nature {
         }
         None => unread("a file of this type"),
     }
+}
+
+/// Whether a file in git's folder is one that git keeps there; what else lies there is looked at like any other.
+fn is_gits(path: &str, name: &str) -> bool {
+    const FOLDERS: [&str; 6] = ["objects", "refs", "logs", "info", "rr-cache", "branches"];
+    const NAMES: [&str; 12] = [
+        "HEAD",
+        "config",
+        "config.worktree",
+        "description",
+        "index",
+        "packed-refs",
+        "ORIG_HEAD",
+        "FETCH_HEAD",
+        "COMMIT_EDITMSG",
+        "MERGE_HEAD",
+        "shallow",
+        "gitdir",
+    ];
+    let inner = path.rsplit(".git/").next().unwrap_or(path);
+    let is_hook = inner.contains("hooks/") && !name.contains('.');
+    FOLDERS.iter().any(|f| {
+        inner.starts_with(&format!("{f}/"))
+            || inner.contains(&format!("/{f}/")) && inner.starts_with("modules/")
+    }) || NAMES.contains(&name)
+        || is_hook
+        || name.ends_with(".sample")
 }
 
 fn extension_of(name: &str) -> Option<&str> {
@@ -262,7 +316,7 @@ fn is_native(extension: &str) -> bool {
 }
 
 /// Whether bytes are a program of a machine.
-fn is_program(extension: &str, bytes: &[u8]) -> bool {
+fn is_program(bytes: &[u8]) -> bool {
     const MAGICS: [&[u8]; 10] = [
         b"\x7fELF",
         b"MZ",
@@ -275,7 +329,7 @@ fn is_program(extension: &str, bytes: &[u8]) -> bool {
         b"!<arch>\n",
         b"\x64\x86",
     ];
-    extension == "bin" || MAGICS.iter().any(|m| bytes.starts_with(m))
+    MAGICS.iter().any(|m| bytes.starts_with(m))
 }
 
 /// Languages by extension, for a better word than *a file of this type*.
@@ -346,6 +400,8 @@ mod tests {
             ("notes.txt", b"#!/bin/sh\n"),
             ("tool", b"#!/usr/bin/env ruby\n"),
             ("a.ps1", b"x"),
+            (".git/run.bin", b"x"),
+            ("deps/x.gypi", b"{}"),
         ] {
             assert!(matches!(of(path, bytes), Nature::Unread(_)), "{path}");
         }
@@ -369,6 +425,12 @@ mod tests {
         assert_eq!(of("bin/tool", b"#!/bin/sh -e\n"), Nature::Shell);
         assert_eq!(of("x.pth", b"import os"), Nature::PythonLines);
         assert_eq!(of("x.tsx", b"1"), Nature::TypeScript);
+        // A name that also says something else does not make code data.
+        assert_eq!(of("Dockerfile.py", b"x"), Nature::Python);
+        assert_eq!(of(".env.js", b"x"), Nature::JavaScript);
+        assert_eq!(of("vendor/.git/run.js", b"x"), Nature::JavaScript);
+        assert_eq!(of(".husky/_/own", b"x"), Nature::Shell);
+        assert_eq!(of("hooks/own", b"#!/bin/sh\n"), Nature::Shell);
         assert_eq!(of("lib/_c.so", b"\x7fELF"), Nature::Native);
     }
 }

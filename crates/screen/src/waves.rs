@@ -255,7 +255,10 @@ pub fn follow(
     }
     for (nth, point) in points.iter().enumerate() {
         let Some(command) = &point.command else { continue };
-        let (module, _) = crate::shell::lower(command);
+        let (module, error) = crate::shell::lower(command);
+        if error.is_some() {
+            unparsable(tree, point.file, missed);
+        }
         // Whatever stands in a file that is a script has its place there.
         let is_file = tree.files.get(point.file).is_some_and(|f| f.text() == **command);
         let at = if is_file { None } else { Some(point.at) };
@@ -288,6 +291,12 @@ pub fn follow(
     run.waves.spread();
     run.waves.ask(tree);
     run.waves
+}
+
+/// A command, or code in one, that can't be read to its end.
+fn unparsable(tree: &Tree, file: usize, missed: &mut Vec<Missed>) {
+    let file = tree.files.get(file).map(|f| f.path.clone()).unwrap_or_default();
+    missed.push(Missed { file, reason: "unparsable command".to_owned() });
 }
 
 type Code = (Language, Module, Vec<(u32, u32)>);
@@ -348,14 +357,19 @@ fn lines_of_code(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether bytes are text, as no font or picture is.
+/// Whether bytes are text, as no font or picture is: at their beginning, in their middle or at their end.
 #[must_use]
 pub fn is_text(bytes: &[u8]) -> bool {
-    let head = bytes.get(..bytes.len().min(4_096)).unwrap_or_default();
-    !head.is_empty()
-        && !head.contains(&0)
-        && String::from_utf8_lossy(head).chars().filter(|c| *c == '\u{fffd}').count() * 50
-            < head.len()
+    const LEN: usize = 4_096;
+    let window = |from: usize| bytes.get(from..(from + LEN).min(bytes.len())).unwrap_or_default();
+    let reads = |part: &[u8]| {
+        let strange = |b: &&u8| matches!(b, 0..=8 | 11 | 14..=31 | 127);
+        let controls = part.iter().filter(strange).count();
+        let broken = String::from_utf8_lossy(part).chars().filter(|c| *c == '\u{fffd}').count();
+        !part.is_empty() && (controls + broken) * 12 < part.len()
+    };
+    let last = bytes.len().saturating_sub(LEN);
+    [0, last / 2, last].into_iter().any(|from| reads(window(from)))
 }
 
 impl Run<'_> {
@@ -482,7 +496,10 @@ impl Run<'_> {
                 continue;
             }
             self.later += 1;
-            let (module, _) = crate::shell::lower(&line);
+            let (module, error) = crate::shell::lower(&line);
+            if error.is_some() {
+                unparsable(self.tree, file, missed);
+            }
             let unit = Unit { file, at: Some(at), language: Language::Shell, spans: Vec::new() };
             next.push(Next {
                 unit,
@@ -502,7 +519,7 @@ impl Run<'_> {
                         continue;
                     }
                     self.later += 1;
-                    let (language, (module, _)) = match language_of(&program) {
+                    let (language, (module, error)) = match language_of(&program) {
                         Some(Language::Python) => (Language::Python, crate::python::lower(&text)),
                         Some(Language::JavaScript) => {
                             (Language::JavaScript, crate::javascript::lower(&text, false))
@@ -522,6 +539,9 @@ impl Run<'_> {
                             continue;
                         }
                     };
+                    if error.is_some() {
+                        unparsable(self.tree, file, missed);
+                    }
                     let unit = Unit { file, at: Some(at), language, spans: Vec::new() };
                     next.push(Next {
                         unit,
@@ -679,9 +699,13 @@ impl Run<'_> {
         missed: &mut Vec<Missed>,
         announce: &mut dyn FnMut(&str),
     ) {
+        let is_import = language == Some(Language::JavaScript)
+            && self.waves.unit(from).is_some_and(|u| u.language == Language::JavaScript);
+        let is_run = !is_import && (language.is_some() || fires.is_some());
         let is_program =
             [&b"\x7fELF"[..], b"MZ", b"\xcf\xfa\xed\xfe"].iter().any(|m| file.bytes.starts_with(m));
-        if !is_text(&file.bytes) && !is_program {
+        // What is only imported may be a picture for a bundler; what an interpreter is given is taken for code.
+        if !is_text(&file.bytes) && !is_program && !is_run {
             return;
         }
         if command::promises_data(&file.path)

@@ -5,7 +5,10 @@ mod javascript;
 mod python;
 mod secrets;
 
-pub use secrets::{disarms, is_of_others, is_strong, persists, secret_of_path, secret_of_variable};
+pub use secrets::{
+    TOKEN_OF_GITHUB, TOKEN_OF_NPM, disarms, is_of_others, is_strong, persists, secret_of_path,
+    secret_of_variable,
+};
 
 use super::engine::Language;
 use super::fold::Coding;

