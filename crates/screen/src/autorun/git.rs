@@ -120,18 +120,19 @@ fn entries(text: &str) -> Vec<(String, String, String, u32)> {
     all
 }
 
+/// A setting that a person has to look at.
+fn see(surface: &mut Surface, number: usize, at: u32, what: String) {
+    let one = Seen::medium(&rules::git_setting::RULE, (number, at), Fires::Git, what);
+    surface.seen.push(one);
+}
+
 fn config(surface: &mut Surface, number: usize, file: &File) {
     for (section, key, value, at) in entries(&file.text()) {
         let first = section.split([' ', '.']).next().unwrap_or_default().to_owned();
         let runs = match (first.as_str(), key.as_str()) {
             ("core", "hookspath") => {
                 let what = format!("git takes its hooks from `{value}`");
-                surface.seen.push(Seen::medium(
-                    &rules::git_setting::RULE,
-                    (number, at),
-                    Fires::Git,
-                    what,
-                ));
+                see(surface, number, at, what);
                 false
             }
             ("core", "fsmonitor") => !matches!(value.as_str(), "true" | "false"),
@@ -159,12 +160,7 @@ fn config(surface: &mut Surface, number: usize, file: &File) {
             ("protocol", "allow") => {
                 if section.contains("ext") && value == "always" {
                     let what = "lets remotes name a command to run (`ext::`)".to_owned();
-                    surface.seen.push(Seen::medium(
-                        &rules::git_setting::RULE,
-                        (number, at),
-                        Fires::Git,
-                        what,
-                    ));
+                    see(surface, number, at, what);
                 }
                 false
             }
@@ -176,12 +172,7 @@ fn config(surface: &mut Surface, number: usize, file: &File) {
                 "git runs `{}` by `{section}.{key}`",
                 command.chars().take(120).collect::<String>()
             );
-            surface.seen.push(Seen::medium(
-                &rules::git_setting::RULE,
-                (number, at),
-                Fires::Git,
-                what,
-            ));
+            see(surface, number, at, what);
             surface.command(Fires::Git, number, at, command);
         }
     }
@@ -208,33 +199,18 @@ fn modules(surface: &mut Surface, number: usize, file: &File) {
                 transport(surface, number, at, &value);
                 if value.starts_with('-') || value.starts_with("file://") || value.contains("\n") {
                     let what = format!("a submodule comes from `{value}`");
-                    surface.seen.push(Seen::medium(
-                        &rules::git_setting::RULE,
-                        (number, at),
-                        Fires::Git,
-                        what,
-                    ));
+                    see(surface, number, at, what);
                 }
             }
             "update" if value.starts_with('!') => {
                 let command = value.trim_start_matches('!').to_owned();
                 let what = format!("git runs `{command}` when the submodule is updated");
-                surface.seen.push(Seen::medium(
-                    &rules::git_setting::RULE,
-                    (number, at),
-                    Fires::Git,
-                    what,
-                ));
+                see(surface, number, at, what);
                 surface.command(Fires::Git, number, place(file, &value), command);
             }
             "path" if value.contains("..") || value.to_lowercase().contains(".git") => {
                 let what = format!("a submodule is put at `{value}`");
-                surface.seen.push(Seen::medium(
-                    &rules::git_setting::RULE,
-                    (number, at),
-                    Fires::Git,
-                    what,
-                ));
+                see(surface, number, at, what);
             }
             _ => {}
         }

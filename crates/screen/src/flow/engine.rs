@@ -768,15 +768,3 @@ impl<'a> Engine<'a> {
         all
     }
 }
-
-/// Modules whose code runs when one is loaded: itself, and what it imports, over and over.
-#[must_use]
-pub fn loaded_by(project: &Project, first: usize) -> BTreeSet<usize> {
-    let (mut seen, mut open) = (BTreeSet::new(), vec![first]);
-    while let Some(at) = open.pop() {
-        if seen.insert(at) {
-            open.extend(project.modules.get(at).iter().flat_map(|m| m.imports.values()));
-        }
-    }
-    seen
-}

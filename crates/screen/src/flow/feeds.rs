@@ -6,6 +6,35 @@ use super::known::{self, Sink};
 use super::library::{Asked, FETCHES, has_host, program_word};
 use super::value::{Const, Source, Taint, Value};
 
+/// Programs that run the program after them.
+const WRAPPERS: [&str; 20] = [
+    "sudo",
+    "doas",
+    "env",
+    "nohup",
+    "cmd",
+    "cmd.exe",
+    "setsid",
+    "arch",
+    "timeout",
+    "nice",
+    "stdbuf",
+    "busybox",
+    "time",
+    "xargs",
+    "command",
+    "exec",
+    "watch",
+    "caffeinate",
+    "cross-env",
+    "npx",
+];
+/// Programs that may run any of their words.
+const RUNNERS: [&str; 16] = [
+    "ssh", "su", "docker", "podman", "kubectl", "npm", "pip", "pip3", "yarn", "pnpm", "make",
+    "awk", "gawk", "gdb", "vim", "script",
+];
+
 impl Engine<'_> {
     /// A command that asks a keychain.
     pub(super) fn keychain(&self, asked: &Asked<'_>) -> Value {
@@ -93,11 +122,8 @@ impl Engine<'_> {
         while let Some(word) = words.get(first).and_then(&text_of) {
             let name = word.rsplit('/').next().unwrap_or(&word).to_owned();
             let is_flag = first > 0 && (name.starts_with('-') || name == "/c" || name == "/C");
-            if !matches!(
-                name.as_str(),
-                "sudo" | "env" | "nohup" | "cmd" | "cmd.exe" | "setsid" | "arch"
-            ) && !is_flag
-            {
+            let is_number = first > 0 && name.bytes().all(|b| b.is_ascii_digit() || b == b's');
+            if !WRAPPERS.contains(&name.as_str()) && !is_flag && !is_number {
                 break;
             }
             first += 1;
@@ -118,7 +144,9 @@ impl Engine<'_> {
         }
         let rest: Vec<Value> = words.iter().skip(first + 1).cloned().collect();
         let name = text_of(&program).unwrap_or_default();
+        let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
         if shell
+            || RUNNERS.contains(&base)
             || name.contains(' ')
             || program.consts.is_empty() && program_word(&program).is_none()
         {

@@ -19,4 +19,4 @@ mod unknown;
 pub mod value;
 
 pub use commands::{Runs, language_of};
-pub use engine::{Command, Followed, Hit, Language, Linked, Project, follow, loaded_by};
+pub use engine::{Command, Followed, Hit, Language, Linked, Project, follow};
