@@ -5,12 +5,70 @@ use crate::finding::Fires;
 use crate::rules;
 use crate::tree::{File, Tree};
 
+/// What settings say of other files of their tree.
+#[derive(Debug)]
+pub struct Around {
+    /// The folder `git` is a repository without a working tree.
+    is_bare: bool,
+    /// Paths of settings that other settings take in.
+    included: Vec<String>,
+    /// Texts, in lower case, that say where hooks are.
+    leading: Vec<String>,
+}
+
+impl Around {
+    /// Of all files of a tree.
+    #[must_use]
+    pub fn of(tree: &Tree) -> Self {
+        const LEN_MAX: usize = 1 << 20;
+        let mut around = Self {
+            is_bare: tree.file("git/HEAD").is_some(),
+            included: Vec::new(),
+            leading: Vec::new(),
+        };
+        for file in tree.files.iter().filter(|f| f.bytes.len() < LEN_MAX) {
+            let (name, inside) = (file.name(), within(&file.path, ".git/"));
+            if inside
+                || matches!(name, "package.json" | "Makefile" | ".gitconfig")
+                || name.ends_with(".sh")
+            {
+                let text = file.text().to_lowercase();
+                if text.contains("hookspath") {
+                    around.leading.push(text);
+                }
+            }
+            if inside && name == "config" && file.text().contains("[include") {
+                let text = file.text();
+                let paths = text.lines().filter_map(|line| line.split_once('='));
+                let paths = paths.filter(|(key, _)| key.trim().eq_ignore_ascii_case("path"));
+                around
+                    .included
+                    .extend(paths.map(|(_, path)| path.trim().trim_matches('"').to_owned()));
+            }
+        }
+        around
+    }
+
+    /// Whether a folder is one of hooks: by its name, or because a setting leads to it.
+    fn has_hooks(&self, path: &str) -> bool {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let last = folder.rsplit('/').next().unwrap_or(folder).to_lowercase();
+        last.contains("hook")
+            || folder.ends_with(".husky")
+            || self.leading.iter().any(|text| text.contains(&last))
+    }
+
+    /// Whether another setting of git takes a file in.
+    fn includes(&self, name: &str) -> bool {
+        self.included.iter().any(|path| path.ends_with(name))
+    }
+}
+
 /// Looks at a file.
-pub fn look(surface: &mut Surface, tree: &Tree, number: usize, file: &File) {
+pub fn look(surface: &mut Surface, around: &Around, number: usize, file: &File) {
     let (path, name) = (file.path.as_str(), file.name());
-    let inside = within(path, ".git/")
-        || path.starts_with("git/") && tree.files.iter().any(|f| f.path == "git/HEAD");
-    if is_hook(path, name) && (within(path, ".git/") || hooks_folder(tree, path)) {
+    let inside = within(path, ".git/") || around.is_bare && path.starts_with("git/");
+    if is_hook(path, name) && (within(path, ".git/") || around.has_hooks(path)) {
         surface.command(Fires::Git, number, 0, file.text());
         surface.runs(Fires::Git, number, 0, vec![file.path.clone()]);
     }
@@ -18,7 +76,7 @@ pub fn look(surface: &mut Surface, tree: &Tree, number: usize, file: &File) {
         || name == ".gitconfig"
         || name.ends_with(".gitconfig")
         || name == "gitconfig"
-        || is_included(tree, path);
+        || around.includes(name);
     if is_config {
         config(surface, number, file);
     } else if name == ".gitmodules" {
@@ -50,39 +108,6 @@ fn is_hook(path: &str, name: &str) -> bool {
         "post-index-change",
     ];
     path.contains('/') && HOOKS.contains(&name) && !name.ends_with(".sample")
-}
-
-/// Whether a folder is one of hooks: by its name, or because a setting leads to it.
-fn hooks_folder(tree: &Tree, path: &str) -> bool {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let last = folder.rsplit('/').next().unwrap_or(folder);
-    if last.contains("hook") || folder.ends_with(".husky") {
-        return true;
-    }
-    let leads = |f: &File| {
-        let is_setting = within(&f.path, ".git/")
-            || matches!(f.name(), "package.json" | "Makefile" | ".gitconfig")
-            || f.path.ends_with(".sh");
-        is_setting && f.bytes.len() < 1 << 20 && {
-            let text = f.text().to_lowercase();
-            text.contains("hookspath") && text.contains(&last.to_lowercase())
-        }
-    };
-    tree.files.iter().any(leads)
-}
-
-/// Whether another setting of git takes a file in.
-fn is_included(tree: &Tree, path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    tree.files.iter().filter(|f| within(&f.path, ".git/") && f.name() == "config").any(|f| {
-        let text = f.text();
-        text.contains("[include")
-            && text.lines().any(|l| {
-                l.trim().to_lowercase().starts_with("path")
-                    && l.contains('=')
-                    && l.trim_end().trim_end_matches('"').ends_with(name)
-            })
-    })
 }
 
 /// Settings as section, key and value, with the place of each.

@@ -105,11 +105,12 @@ impl Surface {
 #[must_use]
 pub fn surface(tree: &Tree) -> Surface {
     let mut surface = Surface::default();
+    let around = git::Around::of(tree);
     for (number, file) in tree.files.iter().enumerate() {
         editors::look(&mut surface, tree, number, file);
         node::look(&mut surface, tree, number, file);
         python::look(&mut surface, tree, number, file);
-        git::look(&mut surface, tree, number, file);
+        git::look(&mut surface, &around, number, file);
         build::look(&mut surface, tree, number, file);
         containers::look(&mut surface, number, file);
     }

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::clock::Place;
+use super::agenda::Place;
 use super::engine::{Engine, Hit, Language};
 use super::ir::{CONSTRUCTOR, Call, Expr, Name, Offset, SPREAD, Scope};
 use super::known::{Deed, Sink};
 use super::library::{Asked, has_host};
+use super::list::List;
 use super::value::{Const, Source, Step, Taint, Thing, Value};
 
 /// Callbacks in the options of a call that are followed.
@@ -136,10 +137,10 @@ impl<'a> Engine<'a> {
                         }
                     }
                     let mut made = Value::thing(Thing::Instance(*module, *class));
-                    let bases = self.bases.get(&(*module, *class));
+                    let bases = self.bases_of(*module, *class);
                     if bases.is_some_and(|b| b.paths().next().is_some()) {
                         // A class of a library keeps what it is given.
-                        let mut given: Vec<Taint> =
+                        let mut given: List<Taint> =
                             args.iter().flat_map(|a| self.taints(a)).collect();
                         given.retain(Taint::is_fetched);
                         made.join(&Value::tainted(given));
@@ -274,7 +275,7 @@ impl<'a> Engine<'a> {
         let method = |name: &str| callee.paths().any(|p| p.rsplit('.').next() == Some(name));
         if let Some(base) = base {
             if method("then") || method("catch") || method("finally") {
-                first.join(&Value { taints: Vec::new(), ..base.clone() });
+                first.join(&Value { taints: List::NONE, ..base.clone() });
             }
             if callee.paths().any(|p| p.starts_with("[].")) {
                 let element = self.element(base);
@@ -321,7 +322,7 @@ impl<'a> Engine<'a> {
         if let Some(state) = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope)) {
             let grown = on_load && !state.on_load;
             state.on_load |= on_load;
-            self.clock.grow(Place::Vars(module, scope), grown);
+            self.agenda.grow(Place::Loaded(module, scope), grown);
         }
         let into = self.step(at, format!("handed to `{}`", code.name));
         let pass = |value: &Value| {
@@ -363,10 +364,10 @@ impl<'a> Engine<'a> {
         }
         for (nth, value) in &actual {
             let Some((name, _)) = code.params.get(*nth) else { continue };
-            self.set(module, scope, name, &Value { taints: Vec::new(), ..value.clone() });
-            let given = Value { things: Vec::new(), taints: self.taints(value), ..value.clone() };
+            self.set(module, scope, name, &Value { taints: List::NONE, ..value.clone() });
+            let given = Value { things: List::NONE, taints: self.taints(value), ..value.clone() };
             let grown = self.given.entry((module, scope, *nth)).or_default().join(&pass(&given));
-            self.clock.grow(Place::Given(module, scope), grown);
+            self.agenda.grow(Place::Given(module, scope), grown);
         }
         let answer = self.answer_of(module, scope).cloned().unwrap_or_default();
         self.answered(answer, (module, scope), code, &actual)
@@ -389,7 +390,7 @@ impl<'a> Engine<'a> {
         code: &'a Scope,
         actual: &BTreeMap<usize, Value>,
     ) -> Value {
-        let mut all = Value { taints: Vec::new(), things: Vec::new(), ..answer.clone() };
+        let mut all = Value { taints: List::NONE, things: List::NONE, ..answer.clone() };
         for thing in answer.things {
             match thing {
                 // A parameter that is handed back is what was given.
@@ -412,7 +413,7 @@ impl<'a> Engine<'a> {
                 continue;
             }
             let Source::NetworkOf(m, s, nth) = taint.source else {
-                all.join(&Value::tainted(vec![taint]));
+                all.join(&Value::taint(taint));
                 continue;
             };
             let given = match actual.get(&nth) {
@@ -422,12 +423,12 @@ impl<'a> Engine<'a> {
                     default.map(|d| self.value(d)).unwrap_or_default()
                 }
                 _ => {
-                    all.join(&Value::tainted(vec![taint]));
+                    all.join(&Value::taint(taint));
                     continue;
                 }
             };
             for source in self.endpoints(&given) {
-                all.join(&Value::tainted(vec![taint.from(source)]));
+                all.join(&Value::taint(taint.from(source)));
             }
         }
         all
@@ -459,9 +460,9 @@ impl<'a> Engine<'a> {
 
     /// Where taints really come from: what callers gave instead of what stands for it, with the way from there. The
     /// shortest way counts.
-    pub(super) fn origins(&self, taints: Vec<Taint>) -> Vec<Taint> {
-        let mut found: Vec<Taint> = Vec::new();
-        let (mut seen, mut open) = (BTreeSet::new(), VecDeque::from(taints));
+    pub(super) fn origins(&self, taints: List<Taint>) -> List<Taint> {
+        let mut found: List<Taint> = List::NONE;
+        let (mut seen, mut open) = (BTreeSet::new(), taints.into_iter().collect::<VecDeque<_>>());
         while let Some(taint) = open.pop_front() {
             match taint.source {
                 Source::Given(m, s, n) => {
@@ -509,7 +510,7 @@ impl<'a> Engine<'a> {
 
     pub(super) fn is_on_load(&self) -> bool {
         let (module, scope) = self.here;
-        self.clock.touch(Place::Vars(module, scope));
+        self.agenda.touch(Place::Loaded(module, scope));
         self.scopes.get(module).and_then(|s| s.get(scope)).is_some_and(|s| s.on_load)
     }
 

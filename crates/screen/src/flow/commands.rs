@@ -4,6 +4,7 @@ use super::engine::Engine;
 use super::fold::Coding;
 use super::known::{self, Sink};
 use super::library::{Asked, has_host};
+use super::list::List;
 use super::value::{Source, Taint, Value};
 use crate::shell::{INTO, STDIN};
 
@@ -159,13 +160,13 @@ impl Engine<'_> {
                 value.join(&self.pieces([&stdin]));
                 if value.taints.iter().any(|t| t.source == Source::Piece) {
                     let step = self.step(asked.at, format!("`{name}` changes a constant"));
-                    value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+                    value.join(&Value::taint(Taint::new(Source::Decoded, step)));
                 }
                 if name == "rev" {
                     value.consts = stdin.consts.iter().filter_map(super::fold::reversed).collect();
                     if value.texts().any(|t| t.len() >= 8) {
                         let step = self.step(asked.at, "`rev` turns a constant round".to_owned());
-                        value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+                        value.join(&Value::taint(Taint::new(Source::Decoded, step)));
                     }
                 }
                 for arg in asked.args {
@@ -212,7 +213,7 @@ impl Engine<'_> {
             }
             "env" | "printenv" | "set" | "export" if words.is_empty() || has("-p") => {
                 let step = self.step(asked.at, "prints all of the environment".to_owned());
-                Value::tainted(vec![Taint::new(Source::Secret("environment"), step)])
+                Value::taint(Taint::new(Source::Secret("environment"), step))
             }
             "security" | "secret-tool" | "cmdkey" | "vaultcmd"
                 if words.iter().any(|w| {
@@ -220,7 +221,7 @@ impl Engine<'_> {
                 }) =>
             {
                 let step = self.step(asked.at, format!("`{name}` asks a keychain"));
-                Value::tainted(vec![Taint::new(Source::Secret("keychain"), step)])
+                Value::taint(Taint::new(Source::Secret("keychain"), step))
             }
             "crontab" => {
                 // A line of it: five fields, then a command.
@@ -285,7 +286,7 @@ impl Engine<'_> {
         };
         if let Some(file) = asked.named(INTO) {
             let mut all = Value::tainted(self.taints(&value));
-            all.join(&Value { things: Vec::new(), ..value.clone() });
+            all.join(&Value { things: List::NONE, ..value.clone() });
             self.write(file, &all);
             self.writes(asked, file);
         }
@@ -307,7 +308,7 @@ impl Engine<'_> {
                 }
             }
         }
-        value.consts.clear();
+        value.consts = List::NONE;
         value
     }
 
@@ -459,7 +460,7 @@ impl Engine<'_> {
         }
     }
 
-    fn given_to(&self, asked: &Asked<'_>, stdin: &Value) -> Vec<Taint> {
+    fn given_to(&self, asked: &Asked<'_>, stdin: &Value) -> List<Taint> {
         let mut given = self.taints(stdin);
         for arg in asked.args {
             given.extend(self.taints(arg));
@@ -544,7 +545,7 @@ impl Engine<'_> {
         answer
     }
 
-    fn shell_feed(&mut self, asked: &Asked<'_>, given: Vec<Taint>) {
+    fn shell_feed(&mut self, asked: &Asked<'_>, given: List<Taint>) {
         self.feed_taints(asked, Sink::Shell, given);
     }
 

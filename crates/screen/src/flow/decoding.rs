@@ -27,7 +27,7 @@ impl Engine<'_> {
                 || made)
         {
             let step = self.step(asked.at, format!("`{}` decodes a constant", asked.path));
-            value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+            value.join(&Value::taint(Taint::new(Source::Decoded, step)));
         }
         if coding == Coding::Percent && value.consts.is_empty() {
             value.consts = from.consts.clone();
@@ -69,7 +69,7 @@ impl Engine<'_> {
         }
         if self.is_made(&value) {
             let step = self.step(asked.at, format!("`{}` decrypts a constant", asked.path));
-            value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+            value.join(&Value::taint(Taint::new(Source::Decoded, step)));
         }
         if asked.path.len() + 2 < super::engine::PATH_LEN_MAX {
             value.join(&Value::path(&format!("{}()", asked.path)));

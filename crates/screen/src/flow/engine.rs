@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::clock::{Clock, Place};
+use super::agenda::{Agenda, Place};
 use super::commands::Runs;
 use super::ir::{EXPORTS, Expr, Module, Name, Offset, Stmt, THIS};
 use super::known::{self, Deed, Sink};
+use super::list::List;
 use super::value::{Const, Source, Step, Taint, Thing, Value};
 
 /// Rounds after which it is given up, and said so: each is one more step of a way that runs against the order of the text.
@@ -127,16 +128,16 @@ pub struct Followed {
 #[must_use]
 pub fn follow(project: &Project) -> Followed {
     let mut engine = Engine::new(project);
-    let mut open = true;
-    for _ in 0..ROUNDS {
-        open = false;
-        for module in 0..project.modules.len() {
-            open |= engine.module(module);
-        }
-        if !open || engine.work >= WORK_MAX {
-            break;
-        }
-    }
+    // What runs when modules are loaded comes first: what has a name there is known to everything else then.
+    let all = in_order(project);
+    let is_loaded = |(module, scope): &&(usize, usize)| {
+        let scopes = project.modules.get(*module).map(|l| &l.module.scopes);
+        *scope == 0 || scopes.and_then(|s| s.get(*scope)).is_some_and(|s| s.is_class)
+    };
+    let loaded: Vec<(usize, usize)> = all.iter().filter(is_loaded).copied().collect();
+    engine.rounds(&loaded);
+    engine.rounds(&all);
+    let open = !engine.agenda.is_done();
     let too_deep = std::mem::take(&mut engine.too_deep);
     let cut = open || engine.work >= WORK_MAX;
     let commands = std::mem::take(&mut engine.commands);
@@ -145,6 +146,27 @@ pub fn follow(project: &Project) -> Followed {
     let deleted = std::mem::take(&mut engine.deleted);
     let fetches = engine.fetches;
     Followed { hits: engine.resolved(), commands, runs, written, deleted, fetches, too_deep, cut }
+}
+
+/// All scopes, by module and number: those of a module after those of the modules that it imports.
+fn in_order(project: &Project) -> Vec<(usize, usize)> {
+    let mut order = Vec::new();
+    let mut seen = vec![false; project.modules.len()];
+    for first in 0..project.modules.len() {
+        let mut open = vec![(first, false)];
+        while let Some((module, is_done)) = open.pop() {
+            let Some(linked) = project.modules.get(module) else { continue };
+            if is_done {
+                order.extend((0..linked.module.scopes.len()).map(|scope| (module, scope)));
+            } else if seen.get_mut(module).is_some_and(|s| !std::mem::replace(s, true)) {
+                open.push((module, true));
+                let mut imports: Vec<usize> = linked.imports.values().copied().collect();
+                imports.sort_unstable();
+                open.extend(imports.into_iter().rev().map(|import| (import, false)));
+            }
+        }
+    }
+    order
 }
 
 #[derive(Default)]
@@ -173,7 +195,7 @@ pub(super) struct Engine<'a> {
     pub(super) deleted: BTreeSet<(usize, Offset, String)>,
     pub(super) fetches: bool,
     pub(super) hits: BTreeMap<(usize, Offset, Option<Sink>, Source), Hit>,
-    pub(super) clock: Clock,
+    pub(super) agenda: Agenda,
     /// Where it is: module, scope.
     pub(super) here: (usize, usize),
     pub(super) depth: usize,
@@ -208,7 +230,7 @@ impl<'a> Engine<'a> {
             deleted: BTreeSet::new(),
             fetches: false,
             hits: BTreeMap::new(),
-            clock: Clock::new(project.modules.iter().map(|l| l.module.scopes.len())),
+            agenda: Agenda::new(project.modules.iter().map(|l| l.module.scopes.len())),
             here: (0, 0),
             depth: 0,
             deeds: RefCell::default(),
@@ -284,31 +306,42 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Evaluates the scopes of a module that are due. Whether there were any.
-    fn module(&mut self, number: usize) -> bool {
-        let Some(linked) = self.project.modules.get(number) else { return false };
-        let mut any = false;
-        for (at, scope) in linked.module.scopes.iter().enumerate() {
-            if !self.clock.is_due(number, at) {
-                continue;
-            }
-            any = true;
-            self.here = (number, at);
-            self.clock.begin(number, at);
-            for (nth, (name, default)) in scope.params.iter().enumerate() {
-                if let Some(default) = default {
-                    let value = self.value(default);
-                    self.set(number, at, name, &value);
-                    let grown = self.given.entry((number, at, nth)).or_default().join(&value);
-                    self.clock.grow(Place::Given(number, at), grown);
+    /// Evaluates those of some scopes that are due, until none is: forth, so that answers get to who asks, and back, so
+    /// that what is given gets to who takes it.
+    fn rounds(&mut self, scopes: &[(usize, usize)]) {
+        for round in 0..ROUNDS {
+            let mut any = false;
+            for nth in 0..scopes.len() {
+                let at = if round % 2 == 0 { nth } else { scopes.len() - 1 - nth };
+                let Some((module, scope)) = scopes.get(at) else { continue };
+                if self.agenda.is_due(*module, *scope) {
+                    any = true;
+                    self.evaluate(*module, *scope);
                 }
             }
-            for stmt in &scope.body {
-                self.statement(stmt);
+            if !any || self.work >= WORK_MAX {
+                break;
             }
-            self.clock.end(number, at);
         }
-        any
+    }
+
+    /// Evaluates a scope.
+    fn evaluate(&mut self, module: usize, scope: usize) {
+        let scopes = self.project.modules.get(module).map(|l| &l.module.scopes);
+        let Some(code) = scopes.and_then(|s| s.get(scope)) else { return };
+        self.here = (module, scope);
+        self.agenda.begin(module, scope);
+        for (nth, (name, default)) in code.params.iter().enumerate() {
+            if let Some(default) = default {
+                let value = self.value(default);
+                self.set(module, scope, name, &value);
+                let grown = self.given.entry((module, scope, nth)).or_default().join(&value);
+                self.agenda.grow(Place::Given(module, scope), grown);
+            }
+        }
+        for stmt in &code.body {
+            self.statement(stmt);
+        }
     }
 
     pub(super) fn set(&mut self, module: usize, scope: usize, name: &Name, value: &Value) {
@@ -321,56 +354,62 @@ impl<'a> Engine<'a> {
                     true
                 }
             };
-            self.clock.grow(Place::Vars(module, scope), grown);
-            self.clock.grow(Place::of(module, scope, name), grown);
+            self.agenda.grow(Place::Vars(module, scope), grown);
+            self.agenda.grow(Place::of(module, scope, name), grown);
         }
     }
 
     /// A variable of a scope.
     pub(super) fn var_of(&self, module: usize, scope: usize, name: &str) -> Option<&Value> {
-        self.clock.touch(Place::of(module, scope, name));
+        self.agenda.touch(Place::of(module, scope, name));
         self.scopes.get(module)?.get(scope)?.vars.get(name)
     }
 
     /// What a scope answers.
     pub(super) fn answer_of(&self, module: usize, scope: usize) -> Option<&Value> {
-        self.clock.touch(Place::Answer(module, scope));
+        self.agenda.touch(Place::Answer(module, scope));
         self.scopes.get(module).and_then(|s| s.get(scope)).map(|s| &s.answer)
     }
 
     /// The variables of a scope.
     pub(super) fn vars_of(&self, module: usize, scope: usize) -> Option<&HashMap<Name, Value>> {
-        self.clock.touch(Place::Vars(module, scope));
+        self.agenda.touch(Place::Vars(module, scope));
         self.scopes.get(module).and_then(|s| s.get(scope)).map(|s| &s.vars)
     }
 
     /// A field of a class, its instances, or a function.
     pub(super) fn field_of(&self, module: usize, scope: usize, name: &Name) -> Option<&Value> {
-        self.clock.touch(Place::of(module, scope, name));
+        self.agenda.touch(Place::of(module, scope, name));
         self.fields.get(&(module, scope, name.clone()))
+    }
+
+    /// What a class is made from.
+    pub(super) fn bases_of(&self, module: usize, class: usize) -> Option<&Value> {
+        self.agenda.touch(Place::Bases(module, class));
+        self.bases.get(&(module, class))
     }
 
     /// A list or map by its number.
     pub(super) fn object_of(&self, number: usize) -> Option<&BTreeMap<Name, Value>> {
-        self.clock.touch(Place::Object(number));
+        self.agenda.touch(Place::Object(number));
         self.objects.get(number)
     }
 
     /// What a scope is given in one of its parameters.
     pub(super) fn given_of(&self, key: &(usize, usize, usize)) -> Option<&Value> {
-        self.clock.touch(Place::Given(key.0, key.1));
+        self.agenda.touch(Place::Given(key.0, key.1));
         self.given.get(key)
     }
 
     /// What a file holds.
     pub(super) fn file_of(&self, path: &str) -> Option<&Value> {
-        self.clock.touch(Place::named(path));
+        self.agenda.touch(Place::named(path));
         self.files.get(path)
     }
 
     /// A member that was put on something of a library.
     pub(super) fn patch_of(&self, path: &str) -> Option<&Value> {
-        self.clock.touch(Place::named(path));
+        self.agenda.touch(Place::named(path));
         self.patched.get(path)
     }
 
@@ -379,7 +418,7 @@ impl<'a> Engine<'a> {
         if *value != Value::default() {
             let place = Place::named(&path);
             let grown = self.patched.entry(path).or_default().join(value);
-            self.clock.grow(place, grown);
+            self.agenda.grow(place, grown);
         }
     }
 
@@ -404,7 +443,7 @@ impl<'a> Engine<'a> {
                 let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope));
                 if let Some(state) = state {
                     let grown = state.answer.join(&value);
-                    self.clock.grow(Place::Answer(module, scope), grown);
+                    self.agenda.grow(Place::Answer(module, scope), grown);
                 }
             }
             Stmt::Raise(expr) => {
@@ -413,7 +452,7 @@ impl<'a> Engine<'a> {
                 let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope));
                 if let Some(state) = state {
                     let grown = state.answer.join(&Value::tainted(value.taints));
-                    self.clock.grow(Place::Answer(module, scope), grown);
+                    self.agenda.grow(Place::Answer(module, scope), grown);
                 }
             }
             Stmt::Import { module: named, name } => {
@@ -474,10 +513,7 @@ impl<'a> Engine<'a> {
         };
         let class =
             code.parent.filter(|p| scopes.and_then(|s| s.get(*p)).is_some_and(|c| c.is_class));
-        let bases = class.and_then(|c| {
-            self.clock.touch(Place::Vars(module, c));
-            self.bases.get(&(module, c))
-        });
+        let bases = class.and_then(|c| self.bases_of(module, c));
         if class.is_some()
             && bases.is_none_or(|b| {
                 b.paths().any(|p| p.starts_with("importlib.") || p.contains("Loader"))
@@ -609,12 +645,12 @@ impl<'a> Engine<'a> {
                 | Thing::Function(module, class, _) => {
                     let key = (*module, *class, name.clone());
                     let grown = self.fields.entry(key).or_default().join(value);
-                    self.clock.grow(Place::of(*module, *class, name), grown);
+                    self.agenda.grow(Place::of(*module, *class, name), grown);
                 }
                 Thing::Object(number) => {
                     if let Some(object) = self.objects.get_mut(*number) {
                         let grown = object.entry(name.clone()).or_default().join(value);
-                        self.clock.grow(Place::Object(*number), grown);
+                        self.agenda.grow(Place::Object(*number), grown);
                     }
                 }
                 Thing::Module(number) => self.set(*number, 0, name, value),
@@ -689,7 +725,7 @@ impl<'a> Engine<'a> {
                 for thing in method.iter().flat_map(|m| &m.things) {
                     let Thing::Function(m, s, _) = thing else { continue };
                     if let Some(answer) = self.answer_of(*m, *s) {
-                        found.join(&Value { things: Vec::new(), ..answer.clone() });
+                        found.join(&Value { things: List::NONE, ..answer.clone() });
                     }
                 }
             }
@@ -732,14 +768,14 @@ impl<'a> Engine<'a> {
         match any {
             true => {
                 let step = self.step(0, String::new());
-                Value::tainted(vec![Taint::new(Source::Piece, step)])
+                Value::taint(Taint::new(Source::Piece, step))
             }
             false => Value::default(),
         }
     }
 
     /// The taints of a value and of what it holds.
-    pub(super) fn taints(&self, value: &Value) -> Vec<Taint> {
+    pub(super) fn taints(&self, value: &Value) -> List<Taint> {
         let mut found = Value::tainted(value.taints.clone());
         let (mut open, mut seen) = (vec![(value, 0)], BTreeSet::new());
         while let Some((value, depth)) = open.pop() {

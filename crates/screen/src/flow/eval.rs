@@ -1,12 +1,13 @@
 //! Expressions: what they may be.
 
-use super::clock::Place;
+use super::agenda::Place;
 use super::engine::{
     BASES_MAX, BOUND_MAX, DEPTH_MAX, Engine, JOINED_MAX, PATH_LEN_MAX, UNKNOWN, UNROLLED_MAX,
     WORK_MAX,
 };
 use super::fold;
 use super::ir::{Expr, Name, Offset, Stmt};
+use super::list::List;
 use super::value::{Const, Source, Taint, Thing, Value};
 
 impl<'a> Engine<'a> {
@@ -18,7 +19,7 @@ impl<'a> Engine<'a> {
             && !base.things.is_empty()
         {
             // What a file or an address was made with stays with it.
-            found.join(&Value { things: Vec::new(), ..base.clone() });
+            found.join(&Value { things: List::NONE, ..base.clone() });
         }
         if let Some(word) = super::library::program_word(&found) {
             found.join(&Value::text(&word));
@@ -62,7 +63,7 @@ impl<'a> Engine<'a> {
                         }));
                     }
                     if let Some(value) = var {
-                        let plain = Value { things: Vec::new(), ..value.clone() };
+                        let plain = Value { things: List::NONE, ..value.clone() };
                         found.join(&plain);
                     }
                     let catch_all = self.var_of(*module, *class, "__getattr__").cloned();
@@ -79,7 +80,7 @@ impl<'a> Engine<'a> {
                     if &**name == "constructor" && is_instance {
                         found.join(&Value::thing(Thing::Class(*module, *class)));
                     }
-                    let bases = self.bases.get(&(*module, *class)).map(|b| b.things.clone());
+                    let bases = self.bases_of(*module, *class).map(|b| b.things.clone());
                     for base in bases.into_iter().flatten().filter(|_| depth < BASES_MAX) {
                         let base = match base {
                             Thing::Class(m, c) | Thing::Function(m, c, _) if is_instance => {
@@ -169,7 +170,7 @@ impl<'a> Engine<'a> {
                 });
                 let negative = name.as_deref().is_some_and(|n| n.starts_with('-'));
                 let Some(name) = name.filter(|_| !negative) else { return self.element(&base) };
-                let paths = Value { consts: Vec::new(), ..base.clone() };
+                let paths = Value { consts: List::NONE, ..base.clone() };
                 self.member(&paths, &name.into())
             }
             Expr::Reversed(inner) => {
@@ -248,11 +249,12 @@ impl<'a> Engine<'a> {
                 if let Some(all) = all {
                     let plain = Value { things: all.things, ..Value::default() };
                     let grown = self.bases.entry(key).or_default().join(&plain);
-                    self.clock.grow(Place::Vars(module, *body), grown);
+                    self.agenda.grow(Place::Bases(module, *body), grown);
                 }
                 let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(*body));
                 if let Some(state) = state {
-                    state.on_load = true;
+                    let grown = !std::mem::replace(&mut state.on_load, true);
+                    self.agenda.grow(Place::Loaded(module, *body), grown);
                 }
                 Value::thing(Thing::Class(module, *body))
             }
@@ -314,13 +316,13 @@ impl<'a> Engine<'a> {
         let is_known = |v: &Value| v.consts.iter().any(counts) || self.is_made(v);
         if sign == '^' && values.iter().all(is_known) {
             let step = self.step(at, "takes a mask off".to_owned());
-            all.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+            all.join(&Value::taint(Taint::new(Source::Decoded, step)));
         }
         for value in &values {
             all.join(&Value::tainted(value.taints.clone()));
             if sign == '|' {
                 // Sets and flags that are put together.
-                all.join(&Value { taints: Vec::new(), consts: Vec::new(), ..value.clone() });
+                all.join(&Value { taints: List::NONE, consts: List::NONE, ..value.clone() });
             }
         }
         all
@@ -431,7 +433,7 @@ impl<'a> Engine<'a> {
                 parts.push(Value::text(piece));
             }
             let joined = self.joined(&parts);
-            all.join(&Value { taints: Vec::new(), ..joined });
+            all.join(&Value { taints: List::NONE, ..joined });
         }
         all
     }

@@ -1,9 +1,10 @@
 //! What runs bytes: interpreters, processes, deserialisers, template engines.
 
-use super::clock::Place;
+use super::agenda::Place;
 use super::engine::{Command, Engine, Language};
 use super::known::{self, Sink};
 use super::library::{Asked, FETCHES, has_host, program_word};
+use super::list::List;
 use super::value::{Const, Source, Taint, Value};
 
 /// Programs that run the program after them.
@@ -52,9 +53,10 @@ impl Engine<'_> {
         ];
         if asks.iter().any(|a| line.contains(a)) {
             let step = self.step(asked.at, format!("`{}` asks a keychain", asked.path));
-            return Value::tainted(vec![Taint::new(Source::Secret("keychain"), step)]);
+            return Value::taint(Taint::new(Source::Secret("keychain"), step));
         }
-        let secrets = words.iter().filter_map(|w| self.secret_at(asked.at, w)).collect();
+        let secrets: List<Taint> =
+            words.iter().filter_map(|w| self.secret_at(asked.at, w)).collect();
         Value::tainted(secrets)
     }
 
@@ -71,7 +73,7 @@ impl Engine<'_> {
         if asked.path.ends_with("Worker") && !self.is_eval(asked) {
             return;
         }
-        let mut given: Vec<Taint> = match all {
+        let mut given: List<Taint> = match all {
             true => asked.all().flat_map(|a| self.taints(a)).collect(),
             _ => asked
                 .args
@@ -102,7 +104,7 @@ impl Engine<'_> {
 
     /// What of a process is run: its program, and what an interpreter is given as code or as a file. Of a line for a
     /// shell that is all of it; what a fixed program is given besides is its own matter.
-    fn process(&mut self, asked: &Asked<'_>) -> Vec<Taint> {
+    fn process(&mut self, asked: &Asked<'_>) -> List<Taint> {
         let is_set = |v: &Value| v.consts.contains(&Const::Number(1));
         let options: Vec<Value> =
             asked.args.iter().skip(1).map(|o| self.field(o, "shell")).collect();
@@ -137,7 +139,7 @@ impl Engine<'_> {
         for line in line {
             // A line for a shell names files that were fetched.
             let named = |path: &str| path.len() > 4 && line.contains(path);
-            self.clock.touch(Place::Files);
+            self.agenda.touch(Place::Files);
             given.extend(
                 self.files.iter().filter(|(p, _)| named(p)).flat_map(|(_, v)| v.taints.clone()),
             );
@@ -175,7 +177,7 @@ impl Engine<'_> {
         given
     }
 
-    pub(super) fn feed_taints(&mut self, asked: &Asked<'_>, sink: Sink, given: Vec<Taint>) {
+    pub(super) fn feed_taints(&mut self, asked: &Asked<'_>, sink: Sink, given: List<Taint>) {
         for taint in self.origins(given) {
             let counts = match &taint.source {
                 Source::Secret(_) | Source::Piece => false,
@@ -235,7 +237,7 @@ impl Engine<'_> {
             "helpers",
             "settings",
         ];
-        let mut given: Vec<Taint> = match place {
+        let mut given: List<Taint> = match place {
             // Only made with options.
             usize::MAX => asked
                 .named

@@ -1,10 +1,11 @@
 //! Calls of libraries: what brings bytes in, decodes, keeps or runs them.
 
-use super::clock::Place;
+use super::agenda::Place;
 use super::commands::Runs;
 use super::engine::{Engine, Language, PATH_LEN_MAX};
 use super::ir::{Name, Offset};
 use super::known::{self, Deed, Sink};
+use super::list::List;
 use super::value::{Const, Source, Taint, Thing, Value};
 
 /// A decoded constant that is shorter does nothing by itself.
@@ -69,7 +70,7 @@ impl Asked<'_> {
         }
         let base = self.base.filter(|_| !is_known);
         let taints = given.taints.clone();
-        base.map_or(given, |base| Value { taints, things: Vec::new(), ..base.clone() })
+        base.map_or(given, |base| Value { taints, things: List::NONE, ..base.clone() })
     }
 }
 
@@ -146,7 +147,7 @@ impl Engine<'_> {
                 if sink == Sink::Interpreter {
                     // What it compiles may be called.
                     asked.all().for_each(|v| {
-                        value.join(&Value { consts: Vec::new(), ..v.clone() });
+                        value.join(&Value { consts: List::NONE, ..v.clone() });
                     });
                 }
                 value.join(&self.keychain(asked));
@@ -209,7 +210,8 @@ impl Engine<'_> {
                 if let Some(config) = self.config(asked) {
                     value.join(&config);
                 }
-                value.join(&Value::tainted(asked.args.iter().flat_map(|a| self.own(a)).collect()));
+                let own = asked.args.iter().flat_map(|a| self.own(a));
+                value.join(&Value::tainted(own.collect()));
                 value.join(&made());
                 value
             }
@@ -220,7 +222,7 @@ impl Engine<'_> {
                 }
                 let into = asked.args.first().cloned().unwrap_or_default();
                 let object = Value::thing(Thing::Object(number));
-                self.set_member(&object, &INTO.into(), &Value { taints: Vec::new(), ..into });
+                self.set_member(&object, &INTO.into(), &Value { taints: List::NONE, ..into });
                 object
             }
             Deed::Characters => self.characters(asked),
@@ -338,17 +340,17 @@ impl Engine<'_> {
                 let step = self.step(asked.at, "takes a mask off".to_owned());
                 let mut value =
                     Value::tainted(asked.args.iter().flat_map(|a| self.taints(a)).collect());
-                value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+                value.join(&Value::taint(Taint::new(Source::Decoded, step)));
                 value
             }
             Deed::SearchPath => {
-                let mut given = Vec::new();
+                let mut given = List::NONE;
                 for arg in asked.args {
                     given.extend(self.taints(arg));
                     let folders: Vec<String> =
                         arg.texts().filter(|t| t.len() > 3).map(|t| t.into_owned()).collect();
                     let inside = |path: &str| folders.iter().any(|f| path.starts_with(f.as_str()));
-                    self.clock.touch(Place::Files);
+                    self.agenda.touch(Place::Files);
                     given.extend(
                         self.files
                             .iter()
@@ -360,7 +362,7 @@ impl Engine<'_> {
                 Value::default()
             }
             Deed::FeedAnswer(sink) => {
-                let mut given = Vec::new();
+                let mut given = List::NONE;
                 for callee in asked.args {
                     given.extend(self.taints(callee));
                     let answer = self.invoke(asked.at, callee, None, &[], &[], false);
@@ -427,7 +429,7 @@ impl Engine<'_> {
                     _ => "keychain",
                 };
                 let step = self.step(asked.at, format!("`{}` reads a keychain", asked.path));
-                Value::tainted(vec![Taint::new(Source::Secret(kind), step)])
+                Value::taint(Taint::new(Source::Secret(kind), step))
             }
             Deed::Forget => Value::default(),
         }
@@ -455,8 +457,8 @@ impl Engine<'_> {
     }
 
     /// Secrets that a name stands for: all of the environment, or one of its variables.
-    pub(super) fn own(&self, value: &Value) -> Vec<Taint> {
-        let mut found = Vec::new();
+    pub(super) fn own(&self, value: &Value) -> List<Taint> {
+        let mut found = List::NONE;
         for path in value.paths() {
             let path = path.trim_end_matches(".copy()").trim_end_matches(".items()");
             let variable = ["process.env", "os.environ", "Bun.env"]
@@ -520,7 +522,7 @@ impl Engine<'_> {
                 for name in ENDPOINTS {
                     let field = self.field(&Value::thing(object.clone()), name);
                     if !name.starts_with("host") {
-                        given.join(&Value { taints: Vec::new(), ..field });
+                        given.join(&Value { taints: List::NONE, ..field });
                         continue;
                     }
                     for text in field.texts().filter(|t| !t.contains('/') && t.contains('.')) {
@@ -612,7 +614,7 @@ impl Engine<'_> {
             Some(Const::Number(n)) => u32::try_from(*n).ok().and_then(char::from_u32),
             _ => None,
         };
-        let given: Vec<Taint> = asked.all().flat_map(|v| self.taints(v)).collect();
+        let given: List<Taint> = asked.all().flat_map(|v| self.taints(v)).collect();
         let mut value = Value::tainted(given);
         let spread = asked.named("**").map(|list| self.items(list));
         let args = spread.as_deref().unwrap_or(asked.args);
@@ -627,11 +629,11 @@ impl Engine<'_> {
             // A letter by its number: with others it may be a payload.
             if one.only().is_some() {
                 let step = self.step(asked.at, String::new());
-                value.join(&Value::tainted(vec![Taint::new(Source::Piece, step)]));
+                value.join(&Value::taint(Taint::new(Source::Piece, step)));
             }
         } else if several || pieces {
             let step = self.step(asked.at, format!("`{}` makes text of numbers", asked.path));
-            value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+            value.join(&Value::taint(Taint::new(Source::Decoded, step)));
         }
         value
     }
@@ -641,14 +643,14 @@ impl Engine<'_> {
             if *value != Value::default() {
                 let place = Place::named(&text);
                 let grown = self.files.entry(text).or_default().join(value);
-                self.clock.grow(Place::Files, grown);
-                self.clock.grow(place, grown);
+                self.agenda.grow(Place::Files, grown);
+                self.agenda.grow(place, grown);
             }
         }
     }
 
     /// What a request brings in.
-    pub(super) fn fetched(&mut self, asked: &Asked<'_>, sources: Vec<Source>) -> Vec<Taint> {
+    pub(super) fn fetched(&mut self, asked: &Asked<'_>, sources: Vec<Source>) -> List<Taint> {
         self.fetches = true;
         let step = self.step(asked.at, format!("`{}` fetches", asked.path));
         sources.into_iter().map(|source| Taint::new(source, step.clone())).collect()
@@ -656,7 +658,7 @@ impl Engine<'_> {
 
     /// Secrets that leave with a request.
     pub(super) fn leaves(&mut self, asked: &Asked<'_>, sources: &[Source]) {
-        let mut given: Vec<Taint> = asked.all().flat_map(|a| self.taints(a)).collect();
+        let mut given: List<Taint> = asked.all().flat_map(|a| self.taints(a)).collect();
         given.extend(asked.all().flat_map(|a| self.own(a)));
         let endpoint = sources.iter().find_map(|s| match s {
             Source::Network(endpoint) => endpoint.clone(),

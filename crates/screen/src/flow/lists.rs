@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::engine::Engine;
 use super::ir::Name;
 use super::library::{Asked, FIELDS_MAX, INTO, PAIRS_MAX, PAYLOAD_LEN_MIN, objects};
+use super::list::List;
 use super::value::{Const, Source, Taint, Thing, Value};
 
 impl Engine<'_> {
@@ -17,7 +18,7 @@ impl Engine<'_> {
     ) -> Value {
         let element = || Name::from("[]");
         if !secrets.is_empty() {
-            let taints = Value::tainted(secrets.to_vec());
+            let taints = Value::tainted(secrets.to_vec().into());
             self.set_member(base, &element(), &taints);
             let into = self.field(base, INTO);
             self.write(&into, &taints);
@@ -172,7 +173,7 @@ impl Engine<'_> {
                 }
             }
         }
-        let mut rest = Value { things: Vec::new(), ..value.clone() };
+        let mut rest = Value { things: List::NONE, ..value.clone() };
         rest.join(&Value::tainted(self.own(value)));
         if !held {
             rest.things = value.things.clone();
@@ -203,7 +204,7 @@ impl Engine<'_> {
         };
         if listed.len() >= PAYLOAD_LEN_MIN && listed.iter().all(is_letter) {
             let step = self.step(0, "puts letters together by their numbers".to_owned());
-            all.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+            all.join(&Value::taint(Taint::new(Source::Decoded, step)));
         }
         all.join(&Value::tainted(self.taints(items)));
         all.join(&Value::tainted(self.element(items).taints));

@@ -1,8 +1,8 @@
 //! Where bytes flow: code of any language as assignments and calls, followed through names, members, containers, calls
 //! and files of the tree until nothing new arrives anywhere.
 
+mod agenda;
 mod calls;
-mod clock;
 mod commands;
 mod configs;
 mod decoding;
@@ -13,6 +13,7 @@ pub mod fold;
 pub mod ir;
 pub mod known;
 mod library;
+pub mod list;
 mod lists;
 mod texts;
 mod unknown;

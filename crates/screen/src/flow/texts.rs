@@ -41,7 +41,7 @@ impl Engine<'_> {
                 value = Value::tainted(self.pieces([base]).taints);
                 if !value.taints.is_empty() {
                     let step = self.step(asked.at, "changes the letters of a constant".to_owned());
-                    value.join(&Value::tainted(vec![Taint::new(Source::Decoded, step)]));
+                    value.join(&Value::taint(Taint::new(Source::Decoded, step)));
                 }
             }
             "toString" | "strip" | "lstrip" | "rstrip" | "trim" | "trimEnd" | "trimStart"

@@ -5,6 +5,7 @@ use super::engine::{Engine, PATH_LEN_MAX};
 use super::ir::Offset;
 use super::known;
 use super::library::{Asked, PAYLOAD_LEN_MIN, has_host};
+use super::list::List;
 use super::value::{Const, Source, Taint, Thing, Value};
 
 impl Engine<'_> {
@@ -25,7 +26,7 @@ impl Engine<'_> {
         value.join(&Value::tainted(file.taints.clone()));
         for text in file.texts() {
             if let Some(stored) = self.stored(asked.at, &text) {
-                value.join(&Value::tainted(vec![stored]));
+                value.join(&Value::taint(stored));
             }
         }
         let method = asked.path.rsplit('.').next().unwrap_or_default();
@@ -128,7 +129,7 @@ impl Engine<'_> {
         let method = asked.path.rsplit('.').next().unwrap_or_default();
         let base = asked.base.cloned().unwrap_or_default();
         let mut value = Value::default();
-        let secrets: Vec<Taint> = asked
+        let secrets: List<Taint> = asked
             .all()
             .flat_map(|a| a.texts())
             .filter_map(|text| self.secret_at(asked.at, &text))
@@ -145,7 +146,7 @@ impl Engine<'_> {
         match method {
             "write" | "write_bytes" | "write_text" | "writelines" | "end" | "send" | "sendall"
             | "extractall" => {
-                let given: Vec<Taint> = asked.args.iter().flat_map(|a| self.taints(a)).collect();
+                let given: List<Taint> = asked.args.iter().flat_map(|a| self.taints(a)).collect();
                 self.write(&base, &Value::tainted(given));
                 if let Some(data) = asked.args.first() {
                     self.writes_code(asked.at, &base, data);
@@ -216,7 +217,7 @@ impl Engine<'_> {
                 let hosts = hosts.consts.iter().filter(|c| c.text().is_some_and(|t| has_host(&t)));
                 made.consts.extend(hosts.cloned());
             }
-            made.consts.truncate(4);
+            made.consts.own().truncate(4);
             value.join(&made);
         }
         value

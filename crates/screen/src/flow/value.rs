@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::ir::Name;
+use super::list::List;
 
 /// Alternatives that are kept of each sort.
 const ALTERNATIVES: usize = 4;
@@ -163,11 +164,18 @@ impl Taint {
 
 /// Adds what is new; where there is no room, in the place of something that counts for less.
 fn add<T: Clone>(
-    list: &mut Vec<T>,
-    more: &[T],
+    list: &mut List<T>,
+    more: &List<T>,
     same: impl Fn(&T, &T) -> bool,
     rank: impl Fn(&T) -> u8,
 ) -> bool {
+    if more.is_empty() || list.is(more) {
+        return false;
+    }
+    if list.is_empty() && more.len() == 1 {
+        list.clone_from(more);
+        return true;
+    }
     let mut grown = false;
     for item in more {
         if list.iter().any(|known| same(known, item)) {
@@ -180,7 +188,8 @@ fn add<T: Clone>(
             // To rank is dear, and most count for nothing.
             let own = rank(item);
             if own > 0
-                && let Some(lesser) = list.iter_mut().find(|known| rank(known) < own)
+                && let Some(lesser) = list.iter().position(|known| rank(known) < own)
+                && let Some(lesser) = list.own().get_mut(lesser)
             {
                 *lesser = item.clone();
                 grown = true;
@@ -210,18 +219,18 @@ fn counts(path: &Name) -> bool {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Value {
     /// Constants that it may be.
-    pub consts: Vec<Const>,
+    pub consts: List<Const>,
     /// Things that it may be.
-    pub things: Vec<Thing>,
+    pub things: List<Thing>,
     /// Where its bytes may come from.
-    pub taints: Vec<Taint>,
+    pub taints: List<Taint>,
 }
 
 impl Value {
     /// A constant.
     #[must_use]
     pub fn constant(constant: Const) -> Self {
-        Self { consts: vec![constant], ..Self::default() }
+        Self { consts: vec![constant].into(), ..Self::default() }
     }
 
     /// Text.
@@ -233,7 +242,7 @@ impl Value {
     /// A thing.
     #[must_use]
     pub fn thing(thing: Thing) -> Self {
-        Self { things: vec![thing], ..Self::default() }
+        Self { things: vec![thing].into(), ..Self::default() }
     }
 
     /// Something of a library.
@@ -244,8 +253,14 @@ impl Value {
 
     /// Only where its bytes come from.
     #[must_use]
-    pub fn tainted(taints: Vec<Taint>) -> Self {
+    pub fn tainted(taints: List<Taint>) -> Self {
         Self { taints, ..Self::default() }
+    }
+
+    /// Only one place that its bytes come from.
+    #[must_use]
+    pub fn taint(taint: Taint) -> Self {
+        Self::tainted(vec![taint].into())
     }
 
     /// May be the other too. Whether that is new. Of too many alternatives those stay that matter: who hides the one
@@ -300,13 +315,13 @@ mod tests {
             value.join(&Value::text(&format!("dummy {n}")));
             value.join(&Value::path(&format!("dummy{n}")));
             let step = Step { module: 0, at: n, what: String::new() };
-            value.join(&Value::tainted(vec![Taint::new(Source::Network(None), step)]));
+            value.join(&Value::taint(Taint::new(Source::Network(None), step)));
         }
         let step = Step { module: 1, at: 0, what: String::new() };
         let taint = Taint::new(Source::Network(Some("https://a.invalid".into())), step);
         assert!(value.join(&Value::text("https://a.invalid/x")));
         assert!(value.join(&Value::path("exec")));
-        assert!(value.join(&Value::tainted(vec![taint.clone()])));
+        assert!(value.join(&Value::taint(taint.clone())));
         assert!(value.texts().any(|t| t == "https://a.invalid/x"));
         assert!(value.paths().any(|p| p == "exec") && value.taints.contains(&taint));
         assert!(!value.join(&Value::text("another dummy")));
