@@ -184,7 +184,7 @@ fn shown(line: &str) -> String {
 fn of_flows(tree: &Tree, waves: &Waves, missed: &mut Vec<Missed>) -> Vec<Finding> {
     // Secrets are judged together: two kinds to one endpoint are enough.
     let mut kinds: BTreeMap<Option<Name>, Vec<&'static str>> = BTreeMap::new();
-    for (_, hit) in waves.hits().filter(|(w, h)| h.sink.is_none() && waves.is_sure(*w, h)) {
+    for (_, hit) in waves.hits().filter(|(w, h)| h.sink.is_none() && waves.is_sure(*w, h, false)) {
         if let Source::Secret(kind) = hit.source {
             let list = kinds.entry(hit.endpoint.clone()).or_default();
             if !list.contains(&kind) {
@@ -201,10 +201,12 @@ fn of_flows(tree: &Tree, waves: &Waves, missed: &mut Vec<Missed>) -> Vec<Finding
         else {
             continue;
         };
-        if severity > Severity::Low && !waves.is_sure(wave, hit) {
-            // Callers are not told apart on so long a way. In a few modules it may be, and a person has to look; among
-            // very many there always is one.
-            severity = if waves.is_large(wave) { Severity::Low } else { Severity::Medium };
+        let mild = severity <= Severity::Medium;
+        if severity > Severity::Low && !waves.is_sure(wave, hit, mild) {
+            // Callers are not told apart on so long a way. In a few modules it may be, and of what would block a person
+            // has to look; among very many there always is one.
+            let doubtful = waves.is_large(wave) || mild;
+            severity = if doubtful { Severity::Low } else { Severity::Medium };
             (confidence, blocks_by) = (Confidence::Low, None);
         }
         let Some(unit) = waves.unit(id) else { continue };
@@ -317,19 +319,24 @@ fn judged(
     })
 }
 
-/// Whether an endpoint is a release of the project's own repository, as its manifest names it: by host and path.
+/// Whether an endpoint is a release on the host where the project is at home, as its manifest names that: by its host and
+/// path.
 fn is_release(tree: &Tree, endpoint: &str) -> bool {
-    let Some((_, rest)) = endpoint.split_once("://") else { return false };
-    let mut parts = rest.split('/');
-    let (host, owner, name) = (parts.next(), parts.next(), parts.next());
-    let (Some("github.com"), Some(owner), Some(name)) = (host, owner, name) else { return false };
+    let path = endpoint.split_once("://").map_or("", |(_, rest)| rest);
+    let mut parts = path.split('/').skip(3);
     if parts.next() != Some("releases") {
         return false;
     }
-    let own = format!("{owner}/{name}");
+    let home = host(endpoint);
     let names = |url: &str| {
-        let url = url.trim_end_matches('/').trim_end_matches(".git");
-        url == own || url.ends_with(&format!("/{own}")) || url.ends_with(&format!(":{own}"))
+        // `owner/name` alone, and `github:owner/name`, are short for GitHub.
+        let short = !url.contains("://") && !url.contains('@');
+        match short {
+            true => {
+                home == "github.com" && url.trim_start_matches("github:").split('/').count() == 2
+            }
+            false => host(url.trim_start_matches("git+")) == home,
+        }
     };
     tree.files.iter().any(|f| match f.name() {
         "package.json" => serde_json::from_slice::<serde_json::Value>(&f.bytes).is_ok_and(|json| {
@@ -339,9 +346,12 @@ fn is_release(tree: &Tree, endpoint: &str) -> bool {
         }),
         "pyproject.toml" | "setup.cfg" | "setup.py" | "Cargo.toml" => {
             let text = f.text();
-            text.match_indices(&format!("https://github.com/{own}")).any(|(at, whole)| {
-                let next = text.get(at + whole.len()..).and_then(|r| r.chars().next());
-                !next.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            text.match_indices("https://").any(|(at, _)| {
+                let url = text.get(at..).unwrap_or_default();
+                let end = url.find(|c: char| c.is_whitespace() || "\"'<>,;)".contains(c));
+                let url = url.get(..end.unwrap_or(url.len())).unwrap_or_default();
+                let repository = url.split('/').skip(3).filter(|p| !p.is_empty()).count() >= 2;
+                repository && host(url) == home
             })
         }
         _ => false,

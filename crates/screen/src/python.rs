@@ -6,7 +6,7 @@ use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::flow::ir::{Call, Expr, Module, Name, SPREAD, Scope, Stmt};
+use crate::flow::ir::{Call, Expr, Module, Name, SPREAD, Scope, Stmt, kept};
 
 /// Reads a file. The second is the first error's offset, if there is one.
 #[must_use]
@@ -38,8 +38,8 @@ struct Lower {
 /// A name as the language takes it: in Normalization Form KC (The Python Language Reference, 2.3).
 fn name(text: &str) -> Name {
     match text.is_ascii() {
-        true => text.into(),
-        false => text.nfkc().collect::<String>().into(),
+        true => kept(text),
+        false => kept(&text.nfkc().collect::<String>()),
     }
 }
 
@@ -292,7 +292,7 @@ impl Lower {
     fn expr(&mut self, expr: &Py) -> Expr {
         let at = expr.range().start().to_u32();
         match expr {
-            Py::StringLiteral(text) => Expr::Text(text.value.to_str().into()),
+            Py::StringLiteral(text) => Expr::Text(kept(text.value.to_str())),
             Py::BytesLiteral(bytes) => {
                 let all: Vec<u8> = bytes.value.bytes().collect();
                 Expr::Bytes(all.into())

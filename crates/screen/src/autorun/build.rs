@@ -37,7 +37,7 @@ pub fn look(surface: &mut Surface, tree: &Tree, number: usize, file: &File) {
 pub fn is_makefile(name: &str) -> bool {
     matches!(name, "Makefile" | "makefile" | "GNUmakefile")
         || name.ends_with(".mk")
-        || name.starts_with("Makefile.")
+        || name.starts_with("Makefile.") && !name.ends_with(".j2")
 }
 
 /// `define NAME` … `endef` and `$(call NAME,…)`: what is called stands where it is called, on a line of its own.

@@ -6,6 +6,8 @@ use std::hash::{Hash as _, Hasher as _};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
+use super::value::Growth;
+
 /// A place where values are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
@@ -50,6 +52,11 @@ impl Place {
 /// Places of each scope.
 const KINDS: usize = 5;
 
+/// Lists and maps that are told apart; the work that is allowed makes fewer.
+const OBJECTS_MAX: usize = 1 << 27;
+/// Readers of a place from which on those that are there twice are looked for.
+const READERS_MAX: usize = 64;
+
 /// Who has read a place since it last grew.
 #[derive(Clone, Default, Debug)]
 struct Readers {
@@ -64,7 +71,10 @@ pub struct Agenda {
     /// Number of the first scope of each module.
     first: Vec<usize>,
     due: Vec<bool>,
+    /// Evaluations of a scope after which only news that count are news to it.
+    most: u32,
     left: usize,
+    evaluations: Vec<u32>,
     /// The scope that is being evaluated, and which evaluation that is.
     current: u32,
     turn: u32,
@@ -74,16 +84,18 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// For modules with so many scopes: all of them are due.
+    /// For modules with so many scopes: all of them are due. After so many evaluations of a scope only news that count are
+    /// news to it.
     #[must_use]
-    pub fn new(scopes: impl Iterator<Item = usize>) -> Self {
+    pub fn new(scopes: impl Iterator<Item = usize>, most: u32) -> Self {
         let (mut first, mut all) = (Vec::new(), 0);
         for count in scopes {
             first.push(all);
             all += count;
         }
         let places = RefCell::new(vec![Readers::default(); all * KINDS + 1]);
-        Self { first, due: vec![true; all], left: all, places, ..Self::default() }
+        let (due, evaluations) = (vec![true; all], vec![0; all]);
+        Self { first, due, left: all, evaluations, most, places, ..Self::default() }
     }
 
     fn scope(&self, module: usize, scope: usize) -> usize {
@@ -103,6 +115,7 @@ impl Agenda {
             Place::Given(m, s) => of(m, s, 2),
             Place::Loaded(m, s) => of(m, s, 3),
             Place::Bases(m, s) => of(m, s, 4),
+            Place::Object(number) if number >= OBJECTS_MAX => return None,
             Place::Object(number) => {
                 let mut objects = self.objects.borrow_mut();
                 if objects.len() <= number {
@@ -115,8 +128,8 @@ impl Agenda {
     }
 
     /// A place has grown, or not: who read it is due. What the scope at hand wrote before it reads it is no news to it.
-    pub fn grow(&mut self, place: Place, grown: bool) {
-        if !grown {
+    pub fn grow(&mut self, place: Place, grown: Growth) {
+        if grown == Growth::No {
             return;
         }
         let (current, turn) = (self.current, self.turn);
@@ -128,6 +141,12 @@ impl Agenda {
             all
         });
         for scope in readers.into_iter().flatten() {
+            let is_over = self.evaluations.get(scope as usize).is_some_and(|e| *e >= self.most);
+            if is_over && grown == Growth::Plain {
+                // It stays a reader: what counts may come later.
+                self.at(place, |readers| readers.scopes.push(scope));
+                continue;
+            }
             if let Some(due) = self.due.get_mut(scope as usize).filter(|due| !**due) {
                 *due = true;
                 self.left += 1;
@@ -142,6 +161,12 @@ impl Agenda {
             if readers.turn != turn {
                 readers.turn = turn;
                 if readers.scopes.last() != Some(&current) {
+                    if readers.scopes.len() >= READERS_MAX
+                        && readers.scopes.len() == readers.scopes.capacity()
+                    {
+                        readers.scopes.sort_unstable();
+                        readers.scopes.dedup();
+                    }
                     readers.scopes.push(current);
                 }
             }
@@ -167,6 +192,9 @@ impl Agenda {
             *due = false;
             self.left -= 1;
         }
+        if let Some(evaluations) = self.evaluations.get_mut(number) {
+            *evaluations += 1;
+        }
         self.current = u32::try_from(number).unwrap_or(u32::MAX);
         self.turn += 1;
     }
@@ -178,7 +206,7 @@ mod tests {
 
     #[test]
     fn who_read_what_has_grown_is_due() {
-        let mut agenda = Agenda::new([2, 1].into_iter());
+        let mut agenda = Agenda::new([2, 1].into_iter(), u32::MAX);
         for (module, scope, reads) in
             [(0, 0, Place::Vars(0, 0)), (0, 1, Place::Object(3)), (1, 0, Place::Answer(0, 1))]
         {
@@ -188,41 +216,57 @@ mod tests {
             assert!(!agenda.is_due(module, scope));
         }
         assert!(agenda.is_done());
-        agenda.grow(Place::Answer(0, 1), false);
+        agenda.grow(Place::Answer(0, 1), Growth::No);
         assert!(!agenda.is_due(1, 0));
-        agenda.grow(Place::Object(3), true);
+        agenda.grow(Place::Object(3), Growth::Plain);
         assert!(agenda.is_due(0, 1) && !agenda.is_due(0, 0) && !agenda.is_due(1, 0));
         agenda.begin(0, 1);
-        agenda.grow(Place::Answer(0, 1), true);
+        agenda.grow(Place::Answer(0, 1), Growth::Plain);
         assert!(agenda.is_due(1, 0) && !agenda.is_due(0, 1) && !agenda.is_due(0, 0));
         assert!(!agenda.is_done());
     }
 
     #[test]
     fn a_scope_is_due_for_what_it_wrote_only_where_it_read_it_before() {
-        let mut agenda = Agenda::new([2].into_iter());
+        let mut agenda = Agenda::new([2].into_iter(), u32::MAX);
         let x = Place::of(0, 0, "x");
         // Writes, then reads, twice.
         for _ in 0..2 {
             agenda.begin(0, 0);
-            agenda.grow(x, true);
+            agenda.grow(x, Growth::Plain);
             agenda.touch(x);
             assert!(!agenda.is_due(0, 0));
         }
         // Another one's news are news.
         agenda.begin(0, 1);
-        agenda.grow(x, true);
+        agenda.grow(x, Growth::Plain);
         assert!(agenda.is_due(0, 0));
         // Reads, then writes: what it read has grown.
         agenda.begin(0, 0);
         agenda.touch(x);
-        agenda.grow(x, true);
+        agenda.grow(x, Growth::Plain);
         assert!(agenda.is_due(0, 0));
         // Reads, writes, reads: the first of them did not see it.
         agenda.begin(0, 1);
         agenda.touch(x);
-        agenda.grow(x, true);
+        agenda.grow(x, Growth::Plain);
         agenda.touch(x);
         assert!(agenda.is_due(0, 1));
+    }
+
+    #[test]
+    fn a_scope_that_was_evaluated_often_hears_only_what_counts() {
+        let mut agenda = Agenda::new([2].into_iter(), 2);
+        let x = Place::of(0, 0, "x");
+        for _ in 0..2 {
+            agenda.begin(0, 1);
+            agenda.touch(x);
+        }
+        agenda.begin(0, 0);
+        agenda.grow(x, Growth::Plain);
+        agenda.grow(x, Growth::Plain);
+        assert!(!agenda.is_due(0, 1) && agenda.is_done());
+        agenda.grow(x, Growth::Counts);
+        assert!(agenda.is_due(0, 1) && !agenda.is_done());
     }
 }

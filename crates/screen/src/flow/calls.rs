@@ -9,7 +9,7 @@ use super::ir::{CONSTRUCTOR, Call, Expr, Name, Offset, SPREAD, Scope};
 use super::known::{Deed, Sink};
 use super::library::{Asked, has_host};
 use super::list::List;
-use super::value::{Const, Source, Step, Taint, Thing, Value};
+use super::value::{Const, Growth, Source, Step, Taint, Thing, Value};
 
 /// Callbacks in the options of a call that are followed.
 const HOOKS_MAX: usize = 16;
@@ -322,7 +322,7 @@ impl<'a> Engine<'a> {
         if let Some(state) = self.scopes.get_mut(module).and_then(|s| s.get_mut(scope)) {
             let grown = on_load && !state.on_load;
             state.on_load |= on_load;
-            self.agenda.grow(Place::Loaded(module, scope), grown);
+            self.agenda.grow(Place::Loaded(module, scope), Growth::any(grown));
         }
         let into = self.step(at, format!("handed to `{}`", code.name));
         let pass = |value: &Value| {
@@ -350,16 +350,19 @@ impl<'a> Engine<'a> {
         }
         for (name, value) in named.iter().filter(|_| !code.params.is_empty()) {
             match code.params.iter().position(|(param, _)| param == name) {
-                Some(nth) => actual.entry(nth).or_default().join(value),
+                Some(nth) => {
+                    actual.entry(nth).or_default().join(value);
+                }
                 // What is spread may be any of them; what has no name here is in the rest.
                 None if &**name == SPREAD => {
                     let element = self.element(value);
                     for nth in bound..code.params.len() {
                         actual.entry(nth).or_default().join(&element);
                     }
-                    true
                 }
-                None => actual.entry(last).or_default().join(value),
+                None => {
+                    actual.entry(last).or_default().join(value);
+                }
             };
         }
         for (nth, value) in &actual {

@@ -11,14 +11,19 @@ use super::commands::Runs;
 use super::ir::{EXPORTS, Expr, Module, Name, Offset, Stmt, THIS};
 use super::known::{self, Deed, Sink};
 use super::list::List;
-use super::value::{Const, Source, Step, Taint, Thing, Value};
+use super::value::{Const, Growth, Source, Step, Taint, Thing, Value};
 
 /// Rounds after which it is given up, and said so: each is one more step of a way that runs against the order of the text.
 const ROUNDS: usize = 100;
+/// Modules from which on a project is a large one: so much is mixed up in it that some way leads from anything to anything.
+pub const LARGE: usize = 150;
+/// Evaluations of one scope in a large project after which only what counts is followed through it: what else arrives then
+/// is mostly what was mixed up.
+const EVALUATIONS_LARGE: u32 = 5;
 /// Nesting of expressions that is followed.
 pub(super) const DEPTH_MAX: usize = 200;
 /// Expressions that are evaluated in all: some tens of seconds. Honest trees of ten thousand modules need a tenth.
-pub(super) const WORK_MAX: u64 = 40_000_000;
+pub(super) const WORK_MAX: u64 = 15_000_000;
 /// How deep a value is looked into when all of it is handed over: registries of programs lead to everything else.
 const NESTING_MAX: usize = 3;
 /// Lists and maps in one another that are looked into for one value.
@@ -37,6 +42,9 @@ pub(super) const PATH_LEN_MAX: usize = 160;
 pub(super) const JOINED_MAX: usize = 16;
 /// Stands for what is not known in a text that was put together.
 pub const UNKNOWN: &str = "…";
+
+/// Bytes of a file within which code stands together.
+const NEAR: Offset = 2_000;
 
 /// A language that is followed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -92,6 +100,14 @@ pub struct Hit {
     pub steps: Vec<Step>,
     /// It happens when the module is loaded, not only when something calls it.
     pub on_load: bool,
+}
+
+impl Hit {
+    /// Whether all of its way stands together in one file.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        self.steps.iter().all(|s| s.module == self.module && s.at.abs_diff(self.at) < NEAR)
+    }
 }
 
 /// How a command is started.
@@ -176,11 +192,42 @@ pub(super) struct State {
     pub(super) on_load: bool,
 }
 
+/// A list or map.
+#[derive(Default)]
+struct Object {
+    fields: BTreeMap<Name, Value>,
+    /// What any of them may be.
+    all: Value,
+    /// Lists and maps in it.
+    inner: Vec<usize>,
+}
+
+impl Object {
+    fn set(&mut self, name: &Name, value: &Value) -> Growth {
+        let grown = match self.fields.get_mut(name) {
+            Some(field) => field.join(value),
+            None => self.fields.entry(name.clone()).or_default().join(value),
+        };
+        if grown > Growth::No {
+            self.all.join(value);
+            for thing in &value.things {
+                if let Thing::Object(number) = thing
+                    && self.inner.len() < OBJECTS_MAX
+                    && !self.inner.contains(number)
+                {
+                    self.inner.push(*number);
+                }
+            }
+        }
+        grown
+    }
+}
+
 pub(super) struct Engine<'a> {
     pub(super) project: &'a Project,
     pub(super) scopes: Vec<Vec<State>>,
     pub(super) fields: HashMap<(usize, usize, Name), Value>,
-    pub(super) objects: Vec<BTreeMap<Name, Value>>,
+    objects: Vec<Object>,
     pub(super) object_at: HashMap<(usize, Offset), usize>,
     pub(super) files: HashMap<String, Value>,
     /// Members that code puts on things of libraries: `global.x = …`, `console.log = …`.
@@ -230,7 +277,10 @@ impl<'a> Engine<'a> {
             deleted: BTreeSet::new(),
             fetches: false,
             hits: BTreeMap::new(),
-            agenda: Agenda::new(project.modules.iter().map(|l| l.module.scopes.len())),
+            agenda: Agenda::new(
+                project.modules.iter().map(|l| l.module.scopes.len()),
+                if project.modules.len() >= LARGE { EVALUATIONS_LARGE } else { u32::MAX },
+            ),
             here: (0, 0),
             depth: 0,
             deeds: RefCell::default(),
@@ -350,8 +400,10 @@ impl<'a> Engine<'a> {
             let grown = match state.vars.get_mut(name) {
                 Some(known) => known.join(value),
                 None => {
-                    state.vars.insert(name.clone(), value.clone());
-                    true
+                    let mut own = Value::default();
+                    let grown = own.join(value).max(Growth::Plain);
+                    state.vars.insert(name.clone(), own);
+                    grown
                 }
             };
             self.agenda.grow(Place::Vars(module, scope), grown);
@@ -392,7 +444,13 @@ impl<'a> Engine<'a> {
     /// A list or map by its number.
     pub(super) fn object_of(&self, number: usize) -> Option<&BTreeMap<Name, Value>> {
         self.agenda.touch(Place::Object(number));
-        self.objects.get(number)
+        self.objects.get(number).map(|object| &object.fields)
+    }
+
+    /// All that a list or map holds, as one value.
+    fn all_of(&self, number: usize) -> Option<&Value> {
+        self.agenda.touch(Place::Object(number));
+        self.objects.get(number).map(|object| &object.all)
     }
 
     /// What a scope is given in one of its parameters.
@@ -549,7 +607,8 @@ impl<'a> Engine<'a> {
             let json = self.project.configs.get(path);
             return json.map(|json| self.json_of(path, json)).unwrap_or_default();
         }
-        if super::library::has_host(named) && self.language() == Language::JavaScript {
+        let has_dot = named.split('/').nth(2).is_some_and(|host| host.contains(['.', ':']));
+        if has_dot && super::library::has_host(named) && self.language() == Language::JavaScript {
             let step = self.step(0, "imports code".to_owned());
             let taint = Taint::new(Source::Network(Some(named.clone())), step);
             let at = 0;
@@ -649,7 +708,7 @@ impl<'a> Engine<'a> {
                 }
                 Thing::Object(number) => {
                     if let Some(object) = self.objects.get_mut(*number) {
-                        let grown = object.entry(name.clone()).or_default().join(value);
+                        let grown = object.set(name, value);
                         self.agenda.grow(Place::Object(*number), grown);
                     }
                 }
@@ -688,7 +747,7 @@ impl<'a> Engine<'a> {
         let next = self.objects.len();
         let number = *self.object_at.entry((self.here.0, at)).or_insert(next);
         if number == next {
-            self.objects.push(BTreeMap::new());
+            self.objects.push(Object::default());
         }
         number
     }
@@ -713,8 +772,8 @@ impl<'a> Engine<'a> {
         let mut found = Value::tainted(value.taints.clone());
         for thing in &value.things {
             let Thing::Object(number) = thing else { continue };
-            for field in self.object_of(*number).into_iter().flat_map(BTreeMap::values) {
-                found.join(field);
+            if let Some(all) = self.all_of(*number) {
+                found.join(all);
             }
         }
         // What an instance gives when it is run over.
@@ -777,24 +836,46 @@ impl<'a> Engine<'a> {
     /// The taints of a value and of what it holds.
     pub(super) fn taints(&self, value: &Value) -> List<Taint> {
         let mut found = Value::tainted(value.taints.clone());
-        let (mut open, mut seen) = (vec![(value, 0)], BTreeSet::new());
-        while let Some((value, depth)) = open.pop() {
-            found.join(&Value::tainted(value.taints.clone()));
-
-            for text in value.texts() {
-                if let Some(file) = self.file_of(&text) {
-                    found.join(&Value::tainted(file.taints.clone()));
-                }
+        let mut seen = BTreeSet::new();
+        if self.files.is_empty() {
+            self.agenda.touch(Place::Files);
+        }
+        let mut inner: Vec<(usize, usize)> = Vec::new();
+        let objects = |value: &Value, depth: usize, inner: &mut Vec<(usize, usize)>| {
+            inner.extend(value.things.iter().filter_map(|thing| match thing {
+                Thing::Object(number) if depth < NESTING_MAX => Some((*number, depth)),
+                _ => None,
+            }));
+        };
+        self.files_named(value, &mut found);
+        objects(value, 0, &mut inner);
+        while let Some((number, depth)) = inner.pop() {
+            if seen.len() >= OBJECTS_MAX || !seen.insert(number) {
+                continue;
             }
-            for thing in &value.things {
-                let Thing::Object(number) = thing else { continue };
-                if depth < NESTING_MAX && seen.len() < OBJECTS_MAX && seen.insert(*number) {
-                    let fields = self.object_of(*number).into_iter().flat_map(BTreeMap::values);
-                    open.extend(fields.map(|field| (field, depth + 1)));
-                }
+            let Some(all) = self.all_of(number) else { continue };
+            found.join(&Value::tainted(all.taints.clone()));
+            let Some(object) = self.objects.get(number) else { continue };
+            if !self.files.is_empty() {
+                object.fields.values().for_each(|field| self.files_named(field, &mut found));
+            }
+            if depth + 1 < NESTING_MAX {
+                inner.extend(object.inner.iter().map(|number| (*number, depth + 1)));
             }
         }
         found.taints
+    }
+
+    /// What the files hold that a value names.
+    fn files_named(&self, value: &Value, found: &mut Value) {
+        if self.files.is_empty() {
+            return;
+        }
+        for text in value.texts() {
+            if let Some(file) = self.file_of(&text) {
+                found.join(&Value::tainted(file.taints.clone()));
+            }
+        }
     }
 
     /// Texts that a value or an element of it may be.

@@ -8,7 +8,7 @@ use super::engine::{
 use super::fold;
 use super::ir::{Expr, Name, Offset, Stmt};
 use super::list::List;
-use super::value::{Const, Source, Taint, Thing, Value};
+use super::value::{Const, Growth, Source, Taint, Thing, Value};
 
 impl<'a> Engine<'a> {
     pub(super) fn member(&mut self, base: &Value, name: &Name) -> Value {
@@ -108,10 +108,14 @@ impl<'a> Engine<'a> {
                         found.join(value);
                     }
                     match &**name {
-                        "constructor" => found.join(&Value::path("Function")),
-                        "prototype" => found.join(&Value::thing(Thing::Class(*module, *scope))),
-                        _ => false,
-                    };
+                        "constructor" => {
+                            found.join(&Value::path("Function"));
+                        }
+                        "prototype" => {
+                            found.join(&Value::thing(Thing::Class(*module, *scope)));
+                        }
+                        _ => {}
+                    }
                 }
                 Thing::Param(..) => {}
             }
@@ -254,7 +258,7 @@ impl<'a> Engine<'a> {
                 let state = self.scopes.get_mut(module).and_then(|s| s.get_mut(*body));
                 if let Some(state) = state {
                     let grown = !std::mem::replace(&mut state.on_load, true);
-                    self.agenda.grow(Place::Loaded(module, *body), grown);
+                    self.agenda.grow(Place::Loaded(module, *body), Growth::any(grown));
                 }
                 Value::thing(Thing::Class(module, *body))
             }

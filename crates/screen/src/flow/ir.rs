@@ -1,11 +1,37 @@
 //! Code of any language, brought down to what flows where: expressions, and per scope the assignments in no particular
 //! order. Order and branches are left out on purpose: whatever may be assigned may arrive.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
+
 /// A name.
 pub type Name = Rc<str>;
+
+/// Texts up to this length are kept once, however often they stand there.
+const KEPT_LEN_MAX: usize = 40;
+
+thread_local! {
+    static KEPT: RefCell<FxHashSet<Name>> = RefCell::default();
+}
+
+/// A name or short text of code: one and the same wherever it stands.
+#[must_use]
+pub fn kept(text: &str) -> Name {
+    if text.len() > KEPT_LEN_MAX {
+        return text.into();
+    }
+    KEPT.with_borrow_mut(|kept| match kept.get(text) {
+        Some(known) => known.clone(),
+        None => {
+            let name = Name::from(text);
+            kept.insert(name.clone());
+            name
+        }
+    })
+}
 
 /// Where something begins, in bytes of its file.
 pub type Offset = u32;

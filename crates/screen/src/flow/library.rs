@@ -6,7 +6,7 @@ use super::engine::{Engine, Language, PATH_LEN_MAX};
 use super::ir::{Name, Offset};
 use super::known::{self, Deed, Sink};
 use super::list::List;
-use super::value::{Const, Source, Taint, Thing, Value};
+use super::value::{Const, Growth, Source, Taint, Thing, Value};
 
 /// A decoded constant that is shorter does nothing by itself.
 pub(super) const PAYLOAD_LEN_MIN: usize = 8;
@@ -290,7 +290,7 @@ impl Engine<'_> {
                                 &[],
                                 false,
                             );
-                            if !first.join(&next) {
+                            if first.join(&next) == Growth::No {
                                 break;
                             }
                         }
@@ -316,7 +316,16 @@ impl Engine<'_> {
                 };
                 let mut given = rest.to_vec();
                 // Some take the arguments as a list.
-                if let Some(list) = asked.named("args").or(rest.last()) {
+                let list = match &**asked.path {
+                    "Reflect.apply" => rest.get(1),
+                    "Reflect.construct" => rest.first(),
+                    _ => asked.named("args").or(rest.last()),
+                };
+                if let Some(list) = list {
+                    // Their other arguments are what it is called on, or whose instance it makes.
+                    if asked.path.starts_with("Reflect.") {
+                        given = vec![self.element(list)];
+                    }
                     given.extend(self.items(list));
                 }
                 let mut answer = Value::default();
@@ -537,7 +546,9 @@ impl Engine<'_> {
     fn import(&mut self, asked: &Asked<'_>) -> Value {
         let mut value = Value::default();
         for text in asked.args.first().iter().flat_map(|a| a.texts()) {
-            if self.language() == Language::JavaScript && text.contains('/') {
+            // Of data it is what it says; a library of the machine is told by its type.
+            let is_data = text.ends_with(".json") || text.ends_with(".node");
+            if self.language() == Language::JavaScript && text.contains('/') && !is_data {
                 self.note_run(asked.at, Runs::File("node".to_owned(), text.to_string()));
             }
             value.join(&match self.language() {

@@ -20,4 +20,4 @@ mod unknown;
 pub mod value;
 
 pub use commands::{Runs, language_of};
-pub use engine::{Command, Followed, Hit, Language, Linked, Project, follow};
+pub use engine::{Command, Followed, Hit, LARGE, Language, Linked, Project, follow};

@@ -162,28 +162,50 @@ impl Taint {
     }
 }
 
+/// Whether a value has become more than it was, from no to yes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Growth {
+    /// It has not.
+    No,
+    /// It may be one more of what most code is full of.
+    Plain,
+    /// Bytes may be in it that come from somewhere, or something that does something with them.
+    Counts,
+}
+
+impl Growth {
+    /// Something that is not told by what it is.
+    #[must_use]
+    pub const fn any(grown: bool) -> Self {
+        if grown { Self::Counts } else { Self::No }
+    }
+}
+
 /// Adds what is new; where there is no room, in the place of something that counts for less.
 fn add<T: Clone>(
     list: &mut List<T>,
     more: &List<T>,
     same: impl Fn(&T, &T) -> bool,
     rank: impl Fn(&T) -> u8,
-) -> bool {
+    weighs: impl Fn(&T) -> bool,
+) -> Growth {
+    let mut grown = Growth::No;
     if more.is_empty() || list.is(more) {
-        return false;
+        return grown;
     }
-    if list.is_empty() && more.len() == 1 {
+    let grows = |item: &T| if weighs(item) { Growth::Counts } else { Growth::Plain };
+    if let ([], [one]) = (&**list, &**more) {
+        grown = grows(one);
         list.clone_from(more);
-        return true;
+        return grown;
     }
-    let mut grown = false;
     for item in more {
         if list.iter().any(|known| same(known, item)) {
             continue;
         }
         if list.len() < ALTERNATIVES {
             list.push(item.clone());
-            grown = true;
+            grown = grown.max(grows(item));
         } else {
             // To rank is dear, and most count for nothing.
             let own = rank(item);
@@ -192,7 +214,7 @@ fn add<T: Clone>(
                 && let Some(lesser) = list.own().get_mut(lesser)
             {
                 *lesser = item.clone();
-                grown = true;
+                grown = grown.max(grows(item));
             }
         }
     }
@@ -265,7 +287,7 @@ impl Value {
 
     /// May be the other too. Whether that is new. Of too many alternatives those stay that matter: who hides the one
     /// that counts behind many others gains nothing.
-    pub fn join(&mut self, other: &Self) -> bool {
+    pub fn join(&mut self, other: &Self) -> Growth {
         let host = |c: &Const| {
             let says = |t: &str| t.contains("://") || super::known::secret_of_path(t).is_some();
             u8::from(c.text().is_some_and(|t| says(&t)))
@@ -276,9 +298,12 @@ impl Value {
         };
         let strength = |t: &Taint| t.source.strength();
         let same_origin = |a: &Taint, b: &Taint| a.same_origin(b);
-        add(&mut self.consts, &other.consts, PartialEq::eq, host)
-            | add(&mut self.things, &other.things, PartialEq::eq, deed)
-            | add(&mut self.taints, &other.taints, same_origin, strength)
+        let says = |c: &Const| host(c) > 0;
+        let does = |t: &Thing| matches!(t, Thing::Path(path) if counts(path));
+        let is_known = |t: &Taint| strength(t) > 0 && !matches!(t.source, Source::Given(..));
+        add(&mut self.consts, &other.consts, PartialEq::eq, host, says)
+            .max(add(&mut self.things, &other.things, PartialEq::eq, deed, does))
+            .max(add(&mut self.taints, &other.taints, same_origin, strength, is_known))
     }
 
     /// The only constant that it may be, if there is one.
@@ -319,12 +344,14 @@ mod tests {
         }
         let step = Step { module: 1, at: 0, what: String::new() };
         let taint = Taint::new(Source::Network(Some("https://a.invalid".into())), step);
-        assert!(value.join(&Value::text("https://a.invalid/x")));
-        assert!(value.join(&Value::path("exec")));
-        assert!(value.join(&Value::taint(taint.clone())));
+        assert_eq!(value.join(&Value::text("https://a.invalid/x")), Growth::Counts);
+        assert_eq!(value.join(&Value::path("exec")), Growth::Counts);
+        assert_eq!(value.join(&Value::taint(taint.clone())), Growth::Counts);
+        assert_eq!(value.join(&Value::taint(taint.clone())), Growth::No);
+        assert_eq!(Value::default().join(&Value::text("plain")), Growth::Plain);
         assert!(value.texts().any(|t| t == "https://a.invalid/x"));
         assert!(value.paths().any(|p| p == "exec") && value.taints.contains(&taint));
-        assert!(!value.join(&Value::text("another dummy")));
+        assert_eq!(value.join(&Value::text("another dummy")), Growth::No);
         assert_eq!(value.consts.len(), ALTERNATIVES);
     }
 }

@@ -5,7 +5,7 @@ use oxc_span::Span;
 use oxc_syntax::operator::{AssignmentOperator, BinaryOperator, UnaryOperator};
 
 use super::{Lower, at, member, named};
-use crate::flow::ir::{CONSTRUCTOR, Call, EXPORTS, Expr, Name, SPREAD, Stmt, THIS};
+use crate::flow::ir::{CONSTRUCTOR, Call, EXPORTS, Expr, Name, SPREAD, Stmt, THIS, kept};
 
 impl Lower {
     pub(super) fn args(&mut self, list: &[Argument<'_>]) -> (Vec<Expr>, Vec<(Name, Expr)>) {
@@ -102,7 +102,7 @@ impl Lower {
 
     pub(super) fn expr(&mut self, expr: &Js<'_>) -> Expr {
         match expr {
-            Js::StringLiteral(it) => Expr::Text(it.value.as_str().into()),
+            Js::StringLiteral(it) => Expr::Text(kept(it.value.as_str())),
             Js::NumericLiteral(it) => whole(it.value),
             Js::BooleanLiteral(it) => Expr::Number(i64::from(it.value)),
             Js::NullLiteral(_)
@@ -239,7 +239,7 @@ impl Lower {
                         ast::JSXAttributeName::Identifier(id) => id.name.as_str(),
                         ast::JSXAttributeName::NamespacedName(id) => id.name.name.as_str(),
                     };
-                    pairs.push((Some(Expr::Text(key.into())), value));
+                    pairs.push((Some(Expr::Text(kept(key))), value));
                 }
                 ast::JSXAttributeItem::SpreadAttribute(spread) => {
                     pairs.push((None, self.expr(&spread.argument)));

@@ -14,7 +14,7 @@ use oxc_ast::ast::{
 use oxc_parser::Parser;
 use oxc_span::{SourceType, Span};
 
-use crate::flow::ir::{CONSTRUCTOR, EXPORTS, Expr, Module, Name, Offset, Scope, Stmt, THIS};
+use crate::flow::ir::{CONSTRUCTOR, EXPORTS, Expr, Module, Name, Offset, Scope, Stmt, THIS, kept};
 
 /// Where the exports of a module are made: no text of it stands there.
 const EXPORTS_AT: Offset = Offset::MAX;
@@ -70,11 +70,11 @@ struct Lower {
 }
 
 fn named(text: &str) -> Expr {
-    Expr::Name(text.into())
+    Expr::Name(kept(text))
 }
 
 fn member(of: Expr, name: &str) -> Expr {
-    Expr::Member(Box::new(of), name.into())
+    Expr::Member(Box::new(of), kept(name))
 }
 
 fn at(span: Span) -> Offset {
@@ -254,7 +254,7 @@ impl Lower {
                 let mut pairs = Vec::new();
                 for one in &it.body.members {
                     let value = one.initializer.as_ref().map_or(Expr::Nothing, |e| self.expr(e));
-                    pairs.push((Some(Expr::Text(one.id.static_name().as_str().into())), value));
+                    pairs.push((Some(Expr::Text(kept(one.id.static_name().as_str()))), value));
                 }
                 self.push(Stmt::Assign(target, Expr::Map(at(it.span), pairs)));
             }
@@ -440,7 +440,7 @@ impl Lower {
                                 }
                                 None => target,
                             };
-                            (Some(Expr::Text(p.binding.name.as_str().into())), target)
+                            (Some(Expr::Text(kept(p.binding.name.as_str()))), target)
                         }
                         AssignmentTargetProperty::AssignmentTargetPropertyProperty(p) => {
                             let key = self.key(&p.name);
@@ -487,7 +487,7 @@ impl Lower {
 
     fn key(&mut self, key: &PropertyKey<'_>) -> Option<Expr> {
         match key {
-            PropertyKey::StaticIdentifier(it) => Some(Expr::Text(it.name.as_str().into())),
+            PropertyKey::StaticIdentifier(it) => Some(Expr::Text(kept(it.name.as_str()))),
             PropertyKey::PrivateIdentifier(it) => {
                 Some(Expr::Text(format!("#{}", it.name).as_str().into()))
             }

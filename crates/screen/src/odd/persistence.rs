@@ -43,6 +43,11 @@ pub fn look(seen: &mut Vec<Seen>, tree: &Tree, waves: &Waves) {
             if of_site && !path.contains("site-packages") && !path.contains("dist-packages") {
                 one.severity = Severity::Low;
             }
+            // Under what name is said by who asks a library for it.
+            let is_named = !path.rsplit('/').next().is_some_and(|name| name.contains('…'));
+            if !is_named && !fires.is_auto() && waves.is_large(wave) {
+                one.severity = Severity::Low;
+            }
             seen.push(one);
         }
         dropped(seen, waves, wave);
@@ -69,7 +74,9 @@ pub fn look(seen: &mut Vec<Seen>, tree: &Tree, waves: &Waves) {
             // Where somebody asks for it, programs do that.
             let asked = !one.on_load
                 && waves.fires_of(one.from).is_none_or(|f| matches!(f, Fires::Run | Fires::Import));
-            if asked && !runs_hidden(tree, &one.line) {
+            let is_unknown = one.line.trim().is_empty() && !fires.is_auto();
+            let is_mixed = waves.is_large(one.from.0) && !fires.is_auto();
+            if is_unknown || is_mixed || asked && !runs_hidden(tree, &one.line) {
                 seen_one.severity = Severity::Low;
             }
             seen.push(seen_one);
@@ -130,12 +137,13 @@ fn dropped(seen: &mut Vec<Seen>, waves: &Waves, wave: usize) {
         };
         let what = format!("`{path}` is written, run and taken away");
         let fires = waves.fires((wave, *module), true);
-        seen.push(Seen::medium(
-            &rules::drop_run_delete::RULE,
-            (unit.file, unit.place(*at)),
-            fires,
-            what,
-        ));
+        let place = (unit.file, unit.place(*at));
+        let mut one = Seen::medium(&rules::drop_run_delete::RULE, place, fires, what);
+        // Among very many modules a path is mixed up with those of others.
+        if waves.is_large(wave) && !fires.is_auto() {
+            one.severity = Severity::Low;
+        }
+        seen.push(one);
     }
 }
 

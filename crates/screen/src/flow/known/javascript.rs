@@ -145,8 +145,7 @@ pub fn deed(path: &str) -> Option<Deed> {
         | "vm.compileFunction"
         | "vm.SourceTextModule"
         | "setTimeout"
-        | "setInterval"
-        | "setImmediate" => Feed(Sink::Interpreter),
+        | "setInterval" => Feed(Sink::Interpreter),
         _ if path.ends_with("._compile") => Feed(Sink::Interpreter),
         _ if path.ends_with(".constructor") && makes_functions(path) => FeedAll(Sink::Interpreter),
         "child_process.exec"
@@ -414,7 +413,7 @@ fn makes_functions(path: &str) -> bool {
         || path.starts_with("Reflect.getPrototypeOf()")
         || path.starts_with("Array.")
         || path.starts_with("String.")
-        || path.starts_with("Object.")
+        || path.starts_with("Object.") && !path.contains("()")
 }
 
 /// A method of a client: `axios.get`, `got.post`, of one that was made before too: `axios.create().get`.

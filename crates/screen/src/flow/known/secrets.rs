@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 
 /// Kinds of secrets by what stands in a path, and whether one alone is enough to block (B3).
-const SECRETS: [(&str, &str, bool); 42] = [
+const SECRETS: [(&str, &str, bool); 43] = [
     (".ssh/", "ssh keys", false),
     ("id_rsa", "ssh keys", false),
     ("id_ed25519", "ssh keys", false),
@@ -34,7 +34,8 @@ const SECRETS: [(&str, &str, bool); 42] = [
     (".ethereum/keystore", "wallet", true),
     ("Keychains", "keychain", true),
     ("login.keychain", "keychain", true),
-    ("keyrings/", "keychain", true),
+    (".local/share/keyrings", "keychain", true),
+    ("login.keyring", "keychain", true),
     ("BraveSoftware", "browser store", true),
     ("Google/Chrome", "browser store", true),
     ("google-chrome", "browser store", true),
