@@ -132,7 +132,7 @@ fn a_fixed_program_that_runs_its_words_does_not_hide_what_it_is_given() {
 }
 
 /// A tree of as many modules as make a large one, and some more.
-fn among_many(files: &[(&str, &str)]) -> screen::Outcome {
+fn among_many(files: &[(&str, &str)]) -> Outcome {
     let many: Vec<(String, Vec<u8>)> = (0..160)
         .map(|n| (format!("pkg/m{n}.py"), format!("def f{n}(x):\n    return x\n").into_bytes()))
         .collect();

@@ -7,11 +7,13 @@ use std::path::Path;
 use screen::{File, Missed, Tree};
 
 /// Bytes of one file that are read.
-const FILE_LEN_MAX: u64 = 16 << 20;
+pub const FILE_LEN_MAX: u64 = 16 << 20;
+/// Bytes of a pack of git that are read.
+const PACK_LEN_MAX: u64 = 256 << 20;
 /// Bytes of all files together.
-const TREE_LEN_MAX: u64 = 400 << 20;
+pub const TREE_LEN_MAX: u64 = 400 << 20;
 /// Files of a tree.
-const FILES_MAX: usize = 200_000;
+pub const FILES_MAX: usize = 200_000;
 /// What a compression may look back to, in KiB.
 const WINDOW_KIB_MAX: u32 = 128 << 10;
 /// Archives in archives.
@@ -37,6 +39,8 @@ pub fn read(path: &Path) -> std::io::Result<Tree> {
             intake.keep(name, bytes);
         }
     }
+    intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+    super::git::unfold(&mut intake.tree);
     intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(intake.tree)
 }
@@ -71,6 +75,13 @@ impl Read for Zstd<'_> {
     }
 }
 
+/// Bytes of a file that are read, by its name.
+fn most_of(path: &str) -> u64 {
+    let is_pack =
+        path.contains("objects/pack/") && (path.ends_with(".pack") || path.ends_with(".idx"));
+    if is_pack { PACK_LEN_MAX } else { FILE_LEN_MAX }
+}
+
 struct Intake {
     tree: Tree,
     len: u64,
@@ -83,7 +94,7 @@ impl Intake {
 
     /// Whether there is room for so many bytes more; if not, that is listed.
     fn fits(&mut self, path: &str, len: u64) -> bool {
-        let fits = len <= FILE_LEN_MAX
+        let fits = len <= most_of(path)
             && self.len + len <= TREE_LEN_MAX
             && self.tree.files.len() < FILES_MAX;
         if !fits {
@@ -113,11 +124,7 @@ impl Intake {
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => {
-                    if path == ".git/objects" || path.ends_with("/.git/objects") {
-                        self.miss(&path, "commits are not read yet");
-                    } else {
-                        self.folder(&entry.path(), &format!("{path}/"), depth + 1);
-                    }
+                    self.folder(&entry.path(), &format!("{path}/"), depth + 1);
                 }
                 Ok(kind) if kind.is_file() => self.file(&entry.path(), path),
                 Ok(kind) if kind.is_symlink() => {
@@ -143,7 +150,7 @@ impl Intake {
         }
         let mut bytes = Vec::new();
         let read = std::fs::File::open(from)
-            .and_then(|file| file.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes));
+            .and_then(|file| file.take(most_of(&path) + 1).read_to_end(&mut bytes));
         if read.is_err() {
             return self.miss(&path, "unreadable");
         }

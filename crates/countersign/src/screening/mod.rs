@@ -2,6 +2,7 @@
 //! again, shut in, and takes the answer from one pipe as untrusted text.
 
 mod child;
+mod git;
 mod intake;
 mod report;
 mod sandbox;

@@ -262,3 +262,128 @@ fn sarif_names_rules_places_and_what_was_not_read() {
     assert_eq!(desk.ok("screen rules").as_array().unwrap().len(), rules.len());
     assert_eq!(desk.run("screen rules no-such-rule").0, 2);
 }
+
+/// Runs git in a folder, with nobody's settings.
+fn git(dir: &Path, line: &str) -> String {
+    let output = std::process::Command::new("git")
+        .args(["-c", "user.name=n", "-c", "user.email=n@a.invalid", "-c", "commit.gpgsign=false"])
+        .args(line.split(' '))
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", dir)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A repository whose main branch is clean and whose other branch is not: the line that runs what it fetches stands at the
+/// end of a long file, of which there are many versions.
+fn two_branches(desk: &Desk) -> std::path::PathBuf {
+    let dir = desk.dir.join("repo");
+    // Each version is shorter than the one before, and a little more of it is new: git makes deltas upon deltas of them.
+    let long = |n: usize| -> String {
+        let mark = |l: usize| if l < 9 * n { l * 7_919 % 10_007 } else { 0 };
+        (0..430 - n).map(|l| format!("# line {l} of prices {}\n", mark(l))).collect()
+    };
+    put(desk, &[("repo/main.py", GOOD), ("repo/prices.py", &long(0))]);
+    git(&dir, "init -q -b main .");
+    git(&dir, "add .");
+    git(&dir, "commit -q -m one");
+    git(&dir, "checkout -q -b feature");
+    for n in 1..30 {
+        let end = if n == 29 { BAD } else { "" };
+        put(desk, &[("repo/prices.py", &format!("{}{end}", long(n)))]);
+        git(&dir, "commit -q -a -m more");
+    }
+    git(&dir, "checkout -q main");
+    dir
+}
+
+#[test]
+fn branches_that_nobody_has_checked_out_are_read() {
+    let desk = Desk::new();
+    let dir = two_branches(&desk);
+    let asked = |exit: i32| -> Value {
+        let (code, found) = desk.run("screen repo");
+        assert_eq!(code, exit, "{found}");
+        found
+    };
+    let told = |found: &Value| {
+        let one = &found["findings"][0];
+        assert_eq!(one["file"], ".git!/refs/heads/feature/prices.py");
+        assert_eq!((&one["line"], &one["blocks_by"]), (&403.into(), &"B1".into()));
+        assert_eq!(missed(found), []);
+    };
+    told(&asked(10));
+    // The same out of a pack, as deltas, with refs in one file; and by offset or by name of what a delta is upon.
+    git(&dir, "pack-refs --all");
+    git(&dir, "repack -q -a -d -f --depth=50 --window=50");
+    let pack = std::fs::read_dir(dir.join(".git/objects/pack")).unwrap();
+    let pack = pack.map(|e| e.unwrap().path()).find(|p| p.extension().unwrap() == "pack").unwrap();
+    let listed = git(&dir, &format!("verify-pack -v {}", pack.display()));
+    assert!(
+        listed.contains("chain length = 5"),
+        "deltas upon deltas are what this is about: {listed}"
+    );
+    told(&asked(10));
+    git(&dir, "-c repack.usedeltabaseoffset=false repack -q -a -d -f");
+    told(&asked(10));
+    // A tag keeps what no branch has.
+    git(&dir, "tag -a -m v v1 feature");
+    git(&dir, "branch -q -D feature");
+    let found = asked(10);
+    assert_eq!(found["findings"][0]["file"], ".git!/refs/tags/v1/prices.py");
+    // Nothing leads there: it is not on anybody's way, and main is clean.
+    git(&dir, "tag -d v1");
+    let found = asked(0);
+    assert_eq!((&found["verdict"], missed(&found)), (&"no_findings".into(), Vec::new()));
+}
+
+#[test]
+fn a_repository_that_is_broken_or_not_whole_is_listed() {
+    let desk = Desk::new();
+    let dir = two_branches(&desk);
+    git(&dir, "repack -q -a -d");
+    let pack = std::fs::read_dir(dir.join(".git/objects/pack")).unwrap();
+    let pack = pack.map(|e| e.unwrap().path()).find(|p| p.extension().unwrap() == "pack").unwrap();
+    let whole = std::fs::read(&pack).unwrap();
+    let (mut told, mut asked) = (0, 0);
+    for nth in 0..40 {
+        let mut bytes = whole.clone();
+        let at = 12 + nth * (bytes.len() - 32) / 40;
+        bytes[at] ^= 0x55;
+        std::fs::remove_file(&pack).unwrap();
+        std::fs::write(&pack, &bytes).unwrap();
+        let (code, found) = desk.run("screen repo");
+        let why = missed(&found);
+        assert!(why.iter().all(|(_, why)| !why.contains("crash")), "byte {at}: {why:?}");
+        // Either nothing leads there, and all is as it was, or what could not be read is told.
+        match code {
+            10 => assert_eq!(found["findings"][0]["line"], 403),
+            3 => told += i32::from(why.iter().any(|(file, _)| file.starts_with(".git!/refs/"))),
+            _ => panic!("byte {at}: {found}"),
+        }
+        asked += i32::from(code == 3);
+    }
+    assert!(told > 0 && told == asked, "{told} of {asked}");
+    std::fs::remove_file(&pack).unwrap();
+    std::fs::write(&pack, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(desk.run("screen repo").0, 3);
+    // A submodule that nobody fetched, and a link that leads out.
+    let other = desk.dir.join("other");
+    put(&desk, &[("other/main.py", GOOD)]);
+    std::os::unix::fs::symlink("../../x", other.join("away")).unwrap();
+    git(&other, "init -q -b main .");
+    git(&other, "add .");
+    git(&other, &format!("update-index --add --cacheinfo 160000,{},lib", "1".repeat(40)));
+    git(&other, "commit -q -m one");
+    let (code, found) = desk.run("screen other");
+    let all = missed(&found);
+    assert_eq!(code, 3);
+    let has = |file: &str, why: &str| all.iter().any(|(f, w)| f == file && w == why);
+    assert!(has(".git!/refs/heads/main/lib", "a submodule that is not here"), "{all:?}");
+    assert!(has(".git!/refs/heads/main/away", "a link that leads out"), "{all:?}");
+}

@@ -221,6 +221,8 @@ impl<'a> Engine<'a> {
             for thing in &value.things {
                 let runs = match thing {
                     Thing::Function(..) => true,
+                    // Whatever has a type has a constructor; it is looked at, not called.
+                    Thing::Path(path) if &**path == "Function.constructor" => false,
                     Thing::Path(path) => matches!(
                         self.deed(path),
                         Some(Deed::Feed(_) | Deed::FeedAll(_) | Deed::Characters | Deed::Decode(_))

@@ -109,7 +109,7 @@ impl<'a> Engine<'a> {
                     }
                     match &**name {
                         "constructor" => {
-                            found.join(&Value::path("Function"));
+                            found.join(&Value::path("Function.constructor"));
                         }
                         "prototype" => {
                             found.join(&Value::thing(Thing::Class(*module, *scope)));

@@ -1,0 +1,515 @@
+//! Repositories of git among the files of a tree: what their refs lead to is put beside the working tree, so that a branch
+//! which nobody has checked out is read too. Formats: gitformat-pack(5), gitformat-index(5), git-show-ref(1); everything
+//! is read from memory, in bounded depth and size, and whatever is left out is listed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Read as _;
+
+use bitcoin::hashes::{Hash as _, HashEngine as _, sha1};
+use screen::{File, Missed, Tree};
+
+use super::intake::{FILE_LEN_MAX, FILES_MAX, TREE_LEN_MAX};
+
+/// Deltas on one another that are followed; git itself makes at most 4,095.
+const DELTAS_MAX: usize = 4_096;
+/// Refs of a repository that are followed.
+const REFS_MAX: usize = 1_000;
+/// Folders in folders.
+const DEPTH_MAX: usize = 64;
+/// Tags of tags that are followed.
+const TAGS_MAX: usize = 8;
+
+/// The name of an object: SHA-1.
+type Id = [u8; 20];
+
+/// Why an object could not be read, in words.
+type Why = &'static str;
+
+/// Puts what refs lead to beside the working trees: as `REPOSITORY!/REF/PATH`, where it differs from what lies there
+/// already. The objects themselves are taken out of the tree.
+pub fn unfold(tree: &mut Tree) {
+    let mut len: u64 = tree.files.iter().map(|f| f.bytes.len() as u64).sum();
+    let (mut found, mut missed, mut taken) = (Vec::new(), Vec::new(), HashSet::new());
+    for folder in repositories(tree) {
+        let mut reader = Reader {
+            tree,
+            folder: &folder,
+            store: Store::default(),
+            seen: HashSet::new(),
+            found: &mut found,
+            missed: &mut missed,
+            len: &mut len,
+        };
+        if reader.open(&mut taken) {
+            reader.refs();
+        }
+    }
+    let mut number = 0;
+    tree.files.retain(|_| {
+        number += 1;
+        !taken.contains(&(number - 1))
+    });
+    tree.files.append(&mut found);
+    tree.missed.append(&mut missed);
+}
+
+/// Folders that git takes for repositories, each with its slash.
+fn repositories(tree: &Tree) -> Vec<String> {
+    let is_head = |file: &&File| {
+        let text = String::from_utf8_lossy(&file.bytes);
+        let text = text.trim();
+        file.name() == "HEAD" && (text.starts_with("ref: refs/") || id_of(text).is_some())
+    };
+    let folder = |file: &File| file.path.strip_suffix("HEAD").unwrap_or_default().to_owned();
+    let has_more = |folder: &String| {
+        let (objects, refs) = (format!("{folder}objects/"), format!("{folder}refs/"));
+        let inside = |f: &File| f.path.starts_with(&objects) || f.path.starts_with(&refs);
+        tree.files.iter().any(inside)
+            || tree.files.iter().any(|f| f.path == format!("{folder}packed-refs"))
+    };
+    tree.files.iter().filter(is_head).map(folder).filter(has_more).collect()
+}
+
+/// Forty digits.
+fn id_of(text: &str) -> Option<Id> {
+    if text.len() != 40 {
+        return None;
+    }
+    let mut id = [0; 20];
+    for (byte, at) in id.iter_mut().zip((0..40).step_by(2)) {
+        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(id)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Commit,
+    Tree,
+    Blob,
+    Tag,
+}
+
+impl Kind {
+    fn of(word: &[u8]) -> Option<Self> {
+        match word {
+            b"commit" => Some(Self::Commit),
+            b"tree" => Some(Self::Tree),
+            b"blob" => Some(Self::Blob),
+            b"tag" => Some(Self::Tag),
+            _ => None,
+        }
+    }
+}
+
+/// Where objects are.
+#[derive(Default)]
+struct Store {
+    /// Objects that are files of their own, by the numbers of these.
+    loose: HashMap<Id, usize>,
+    /// Objects in packs: the number of the pack's file, and where in it.
+    packed: HashMap<Id, (usize, u64)>,
+}
+
+struct Reader<'a> {
+    tree: &'a Tree,
+    folder: &'a str,
+    store: Store,
+    /// Trees and blobs at their paths that were put beside already.
+    seen: HashSet<(String, Id)>,
+    found: &'a mut Vec<File>,
+    missed: &'a mut Vec<Missed>,
+    len: &'a mut u64,
+}
+
+impl Reader<'_> {
+    fn miss(&mut self, file: String, reason: &str) {
+        self.missed.push(Missed { file, reason: reason.to_owned() });
+    }
+
+    fn shown(&self) -> String {
+        self.folder.trim_end_matches('/').to_owned()
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let path = format!("{}{name}", self.folder);
+        let file = self.tree.files.iter().find(|f| f.path == path)?;
+        Some(file.text().into_owned())
+    }
+
+    /// Finds the objects; `false` where they are of a kind that is not read. What was understood is taken out.
+    fn open(&mut self, taken: &mut HashSet<usize>) -> bool {
+        let config = self.text("config").unwrap_or_default().to_lowercase();
+        if config.contains("sha256") || config.contains("reftable") {
+            self.miss(self.shown(), "a repository of git of this format is not read yet");
+            return false;
+        }
+        if self.text("objects/info/alternates").is_some() {
+            self.miss(self.shown(), "objects that lie outside of it");
+        }
+        let objects = format!("{}objects/", self.folder);
+        let files = &self.tree.files;
+        let inside = files
+            .iter()
+            .enumerate()
+            .filter_map(|(n, f)| Some((n, f, f.path.strip_prefix(&objects)?)));
+        let mut broken = Vec::new();
+        for (number, file, name) in inside {
+            if let Some(id) = id_of(&name.replace('/', "")).filter(|_| name.len() == 41) {
+                self.store.loose.insert(id, number);
+                taken.insert(number);
+            } else if let Some(stem) = name.strip_suffix(".idx") {
+                let pack = format!("{objects}{stem}.pack");
+                let Some(data) = files.iter().position(|f| f.path == pack) else { continue };
+                match index(&file.bytes) {
+                    Some(all) => {
+                        self.store.packed.extend(all.into_iter().map(|(id, at)| (id, (data, at))));
+                        taken.extend([number, data]);
+                    }
+                    None => broken.push(file.path.clone()),
+                }
+            } else if !name.ends_with(".pack") {
+                // Bitmaps, reverse indexes, graphs of commits: nothing in them but what is elsewhere.
+                taken.insert(number);
+            }
+        }
+        for path in broken {
+            self.miss(path, "a pack's index of this version is not read");
+        }
+        true
+    }
+
+    /// Follows all refs.
+    fn refs(&mut self) {
+        let mut refs: BTreeMap<String, Id> = BTreeMap::new();
+        for line in self.text("packed-refs").unwrap_or_default().lines() {
+            if let Some((id, name)) = line.split_once(' ')
+                && let Some(id) = id_of(id)
+            {
+                refs.insert(name.trim().to_owned(), id);
+            }
+        }
+        for file in &self.tree.files {
+            let Some(name) = file.path.strip_prefix(self.folder) else { continue };
+            let is_ref = name.starts_with("refs/") || name.ends_with("_HEAD") || name == "HEAD";
+            if let Some(id) =
+                id_of(file.text().split_whitespace().next().unwrap_or_default()).filter(|_| is_ref)
+            {
+                refs.insert(name.to_owned(), id);
+            }
+        }
+        if refs.len() > REFS_MAX {
+            self.miss(self.shown(), "over a limit");
+        }
+        let root = self.root();
+        for (name, id) in refs.into_iter().take(REFS_MAX) {
+            if let Err(why) = self.tip(&name, id, root.as_deref()) {
+                self.miss(format!("{}!/{name}", self.shown()), why);
+            }
+        }
+    }
+
+    /// Where the working tree is, if there is one.
+    fn root(&self) -> Option<String> {
+        if let Some(root) = self.folder.strip_suffix(".git/") {
+            return Some(root.to_owned());
+        }
+        let config = self.text("config")?;
+        let line = config
+            .lines()
+            .find_map(|l| l.trim().strip_prefix("worktree")?.trim().strip_prefix('='))?;
+        let path = screen::assemble::normal(&format!("{}{}", self.folder, line.trim()));
+        Some(format!("{path}/"))
+    }
+
+    fn tip(&mut self, name: &str, mut id: Id, root: Option<&str>) -> Result<(), Why> {
+        for _ in 0..TAGS_MAX {
+            let (kind, bytes) = self.object(&id)?;
+            let field = |word: &str| {
+                let text = String::from_utf8_lossy(&bytes);
+                text.lines().find_map(|l| id_of(l.strip_prefix(word)?.trim()))
+            };
+            match kind {
+                Kind::Tag => id = field("object ").ok_or("a tag that leads nowhere")?,
+                Kind::Commit => {
+                    let tree = field("tree ").ok_or("a commit without a tree")?;
+                    return self.walk(name, tree, root);
+                }
+                Kind::Tree => return self.walk(name, id, root),
+                Kind::Blob => {
+                    self.keep(format!("{}!/{name}", self.shown()), bytes);
+                    return Ok(());
+                }
+            }
+        }
+        Err("tags of tags, over a limit")
+    }
+
+    fn walk(&mut self, name: &str, tree: Id, root: Option<&str>) -> Result<(), Why> {
+        let mut open: Vec<(Id, String, usize)> = vec![(tree, String::new(), 0)];
+        while let Some((id, above, depth)) = open.pop() {
+            if !self.seen.insert((above.clone(), id)) {
+                continue;
+            }
+            let place =
+                |path: &str| format!("{}!/{name}/{path}", self.folder.trim_end_matches('/'));
+            if depth > DEPTH_MAX {
+                self.miss(place(&above), "over a limit");
+                continue;
+            }
+            let (kind, bytes) = self.object(&id)?;
+            if kind != Kind::Tree {
+                return Err("a tree that is none");
+            }
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let (mode, entry, id) = entry(&mut rest).ok_or("a tree that is cut off")?;
+                let path = format!("{above}{entry}");
+                let plain = entry.to_lowercase();
+                if matches!(plain.as_str(), "" | "." | ".." | ".git" | "git~1")
+                    || entry.contains(['/', '\\'])
+                {
+                    self.miss(place(&path), "a name that leads out of its folder");
+                    continue;
+                }
+                match mode {
+                    0o40_000 => open.push((id, format!("{path}/"), depth + 1)),
+                    0o120_000 => self.link(&id, place(&path)),
+                    0o160_000 => {
+                        let inside = root.map(|root| format!("{root}{path}/"));
+                        let is_here =
+                            |p: &String| self.tree.files.iter().any(|f| f.path.starts_with(p));
+                        if !inside.as_ref().is_some_and(is_here) {
+                            self.miss(place(&path), "a submodule that is not here");
+                        }
+                    }
+                    _ => self.blob(&id, &path, place(&path), root)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, id: &Id, shown: String) {
+        let leads_out = |to: &str| to.starts_with('/') || to.split('/').any(|part| part == "..");
+        match self.object(id) {
+            Ok((_, to)) if !leads_out(&String::from_utf8_lossy(&to)) => {}
+            _ => self.miss(shown, "a link that leads out"),
+        }
+    }
+
+    fn blob(&mut self, id: &Id, path: &str, shown: String, root: Option<&str>) -> Result<(), Why> {
+        if !self.seen.insert((path.to_owned(), *id)) {
+            return Ok(());
+        }
+        if let Some(root) = root {
+            let there = format!("{root}{path}");
+            let known = self.tree.files.binary_search_by(|f| f.path.as_str().cmp(&there)).ok();
+            if known.and_then(|n| self.tree.files.get(n)).is_some_and(|f| blob_id(&f.bytes) == *id)
+            {
+                return Ok(());
+            }
+        }
+        match self.object(id) {
+            Ok((Kind::Blob, bytes)) => self.keep(shown, bytes),
+            Ok(_) => self.miss(shown, "a file that is none"),
+            Err(why) => self.miss(shown, why),
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, path: String, bytes: Vec<u8>) {
+        let len = bytes.len() as u64;
+        if len > FILE_LEN_MAX
+            || *self.len + len > TREE_LEN_MAX
+            || self.tree.files.len() + self.found.len() >= FILES_MAX
+        {
+            return self.miss(path, "over a limit");
+        }
+        *self.len += len;
+        self.found.push(File { path, bytes });
+    }
+
+    /// An object, whole.
+    fn object(&self, id: &Id) -> Result<(Kind, Vec<u8>), Why> {
+        const GONE: Why = "an object that is not here";
+        if let Some(file) = self.store.loose.get(id).and_then(|n| self.tree.files.get(*n)) {
+            let all = inflated(&file.bytes)?;
+            let end = all.iter().position(|b| *b == 0).ok_or("a broken object")?;
+            let word = all.get(..end).unwrap_or_default().split(|b| *b == b' ').next();
+            let kind = word.and_then(Kind::of).ok_or("a broken object")?;
+            return Ok((kind, all.get(end + 1..).unwrap_or_default().to_vec()));
+        }
+        let (file, mut at) = *self.store.packed.get(id).ok_or(GONE)?;
+        let mut pack = &self.tree.files.get(file).ok_or(GONE)?.bytes;
+        let mut deltas: Vec<Vec<u8>> = Vec::new();
+        loop {
+            if deltas.len() > DELTAS_MAX {
+                return Err("deltas on deltas, over a limit");
+            }
+            let start = usize::try_from(at).map_err(|_| "a broken pack")?;
+            let mut rest = pack.get(start..).ok_or("a broken pack")?;
+            let (kind, len) = head(&mut rest).ok_or("a broken pack")?;
+            if len > FILE_LEN_MAX {
+                return Err("over a limit");
+            }
+            let kind = match kind {
+                1 => Kind::Commit,
+                2 => Kind::Tree,
+                3 => Kind::Blob,
+                4 => Kind::Tag,
+                6 => {
+                    let back = distance(&mut rest).ok_or("a broken pack")?;
+                    deltas.push(inflated(rest)?);
+                    at = at.checked_sub(back).filter(|_| back > 0).ok_or("a broken pack")?;
+                    continue;
+                }
+                7 => {
+                    let base = rest.split_off(..20).and_then(|b| Id::try_from(b).ok());
+                    let base = base.ok_or("a broken pack")?;
+                    deltas.push(inflated(rest)?);
+                    if self.store.loose.contains_key(&base) {
+                        let (kind, bytes) = self.object(&base)?;
+                        return Ok((kind, applied(bytes, deltas)?));
+                    }
+                    let (file, place) = *self.store.packed.get(&base).ok_or(GONE)?;
+                    pack = &self.tree.files.get(file).ok_or(GONE)?.bytes;
+                    at = place;
+                    continue;
+                }
+                _ => return Err("a broken pack"),
+            };
+            return Ok((kind, applied(inflated(rest)?, deltas)?));
+        }
+    }
+}
+
+/// The name that git has for a file's bytes.
+fn blob_id(bytes: &[u8]) -> Id {
+    let mut engine = sha1::Hash::engine();
+    engine.input(format!("blob {}\0", bytes.len()).as_bytes());
+    engine.input(bytes);
+    sha1::Hash::from_engine(engine).to_byte_array()
+}
+
+fn inflated(bytes: &[u8]) -> Result<Vec<u8>, Why> {
+    let mut all = Vec::new();
+    let read = flate2::read::ZlibDecoder::new(bytes).take(FILE_LEN_MAX + 1).read_to_end(&mut all);
+    match read {
+        Ok(len) if len as u64 <= FILE_LEN_MAX => Ok(all),
+        Ok(_) => Err("over a limit"),
+        Err(_) => Err("a broken object"),
+    }
+}
+
+/// An entry of a tree: mode, name, object.
+fn entry(rest: &mut &[u8]) -> Option<(u32, String, Id)> {
+    let end = rest.iter().position(|b| *b == 0)?;
+    let head = String::from_utf8_lossy(rest.split_off(..end)?).into_owned();
+    rest.split_off_first()?;
+    let id = Id::try_from(rest.split_off(..20)?).ok()?;
+    let (mode, name) = head.split_once(' ')?;
+    Some((u32::from_str_radix(mode, 8).ok()?, name.to_owned(), id))
+}
+
+/// The index of a pack, version 2: objects and where they are.
+fn index(bytes: &[u8]) -> Option<Vec<(Id, u64)>> {
+    let rest = bytes.strip_prefix(b"\xfftOc\0\0\0\x02")?;
+    let word = |from: usize| Some(u32::from_be_bytes(rest.get(from..from + 4)?.try_into().ok()?));
+    let count = usize::try_from(word(255 * 4)?).ok()?;
+    let ids: usize = 256 * 4;
+    let offsets = ids.checked_add(count.checked_mul(24)?)?;
+    let large = offsets.checked_add(count.checked_mul(4)?)?;
+    if rest.len() < large {
+        return None;
+    }
+    let one = |nth: usize| {
+        let id = Id::try_from(rest.get(ids + nth * 20..ids + nth * 20 + 20)?).ok()?;
+        let at = word(offsets + nth * 4)?;
+        let at = match at & (1 << 31) {
+            0 => u64::from(at),
+            _ => {
+                let place =
+                    large.checked_add(usize::try_from(at & !(1 << 31)).ok()?.checked_mul(8)?)?;
+                u64::from_be_bytes(rest.get(place..place.checked_add(8)?)?.try_into().ok()?)
+            }
+        };
+        Some((id, at))
+    };
+    (0..count).map(one).collect()
+}
+
+/// Kind and length of an object in a pack.
+fn head(rest: &mut &[u8]) -> Option<(u8, u64)> {
+    let mut byte = *rest.split_off_first()?;
+    let kind = byte >> 4 & 7;
+    let (mut len, mut shift) = (u64::from(byte & 15), 4);
+    while byte & 0x80 != 0 {
+        byte = *rest.split_off_first()?;
+        len |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+    }
+    Some((kind, len))
+}
+
+/// How far before a delta its base is.
+fn distance(rest: &mut &[u8]) -> Option<u64> {
+    let mut byte = *rest.split_off_first()?;
+    let mut back = u64::from(byte & 0x7f);
+    while byte & 0x80 != 0 {
+        byte = *rest.split_off_first()?;
+        back = back.checked_add(1)?.checked_mul(128)?.checked_add(u64::from(byte & 0x7f))?;
+    }
+    Some(back)
+}
+
+/// What deltas make of a base, the last one first.
+fn applied(mut base: Vec<u8>, mut deltas: Vec<Vec<u8>>) -> Result<Vec<u8>, Why> {
+    while let Some(delta) = deltas.pop() {
+        base = patched(&base, &delta).ok_or("a broken delta")?;
+    }
+    Ok(base)
+}
+
+fn patched(base: &[u8], mut delta: &[u8]) -> Option<Vec<u8>> {
+    let size = |delta: &mut &[u8]| {
+        let (mut len, mut shift) = (0_u64, 0);
+        loop {
+            let byte = *delta.split_off_first()?;
+            len |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return Some(len);
+            }
+        }
+    };
+    if size(&mut delta)? != base.len() as u64 {
+        return None;
+    }
+    let len = size(&mut delta).filter(|len| *len <= FILE_LEN_MAX)?;
+    let mut all: Vec<u8> = Vec::new();
+    while let Some(code) = delta.split_off_first().copied() {
+        match code {
+            0 => return None,
+            1..=0x7f => all.extend_from_slice(delta.split_off(..usize::from(code))?),
+            _ => {
+                let mut number = |bits: std::ops::Range<u32>| {
+                    let mut value = 0_usize;
+                    for (nth, bit) in bits.enumerate() {
+                        if code & (1 << bit) != 0 {
+                            value |= usize::from(*delta.split_off_first()?) << (8 * nth);
+                        }
+                    }
+                    Some(value)
+                };
+                let (from, count) = (number(0..4)?, number(4..7)?);
+                let count = if count == 0 { 0x1_0000 } else { count };
+                all.extend_from_slice(base.get(from..from.checked_add(count)?)?);
+            }
+        }
+        if all.len() as u64 > len {
+            return None;
+        }
+    }
+    (all.len() as u64 == len).then_some(all)
+}
