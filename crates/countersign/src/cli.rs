@@ -707,6 +707,13 @@ pub struct Screen {
     /// What makes the exit code other than 0: with `block`, what is to be reviewed does not
     #[arg(long, value_name = "VERDICT", value_parser = ["block", "review"])]
     pub fail_on: Option<String>,
+    /// Findings that were looked at and may stay: a list in YAML or JSON of `path`, `rule`, `sha256` and `why`; all files on a
+    /// finding's way have to be in it as they are
+    #[arg(long, value_name = "FILE")]
+    pub suppress: Option<PathBuf>,
+    /// The project that this claims to be, a folder or archive: only what differs from it is told
+    #[arg(long, value_name = "PATH")]
+    pub upstream: Option<PathBuf>,
     /// Read without Landlock and seccomp; the result says so
     #[arg(long)]
     pub no_sandbox: bool,
@@ -728,4 +735,6 @@ pub struct ScreenChild {
     pub no_sandbox: bool,
     #[arg(long)]
     pub leave_out: Vec<String>,
+    #[arg(long)]
+    pub upstream: Option<PathBuf>,
 }

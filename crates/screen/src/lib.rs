@@ -15,6 +15,7 @@ pub mod python;
 pub mod rules;
 mod settings;
 pub mod shell;
+mod sure;
 pub mod tree;
 mod waves;
 

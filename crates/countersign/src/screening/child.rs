@@ -1,12 +1,13 @@
 //! The process that reads: it shuts itself in, reads, screens, and says what it found on one line.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use screen::{Finding, Missed, Tree};
 use serde_json::{Value, json};
 
-use super::{intake, report, sandbox};
+use super::{intake, report, sandbox, upstream};
 use crate::cli::ScreenChild;
 use crate::fail::Done;
 
@@ -15,9 +16,11 @@ const STACK_LEN: usize = 256 << 20;
 
 /// Runs the hidden command. What goes wrong is said on the pipe; who asked knows what to make of it.
 pub fn run(args: &ScreenChild) -> Done {
+    let paths: Vec<&std::path::Path> =
+        [Some(args.path.as_path()), args.upstream.as_deref()].into_iter().flatten().collect();
     let shut_in = match args.no_sandbox {
         true => None,
-        false => match sandbox::enter(&args.path) {
+        false => match sandbox::enter(&paths) {
             Ok(sandbox) => Some(sandbox),
             Err(why) => {
                 say(&format!("refused {why}"));
@@ -48,15 +51,27 @@ fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
         Ok(tree) => tree,
         Err(error) => return format!("unreadable {error}"),
     };
+    let upstream = match args.upstream.as_deref().map(intake::read) {
+        // Only what it is known by is kept of it.
+        Some(Ok(other)) => Some(upstream::files(&other)),
+        Some(Err(error)) => return format!("unreadable the project to compare to: {error}"),
+        None => None,
+    };
     for file in &args.leave_out {
         tree.files.retain(|f| f.path != *file);
         tree.missed.push(Missed { file: file.clone(), reason: "parser crash".to_owned() });
     }
-    let outcome = screen::screen_announcing(&tree, &mut |file| {
+    let mut outcome = screen::screen_announcing(&tree, &mut |file| {
         // An empty name: all are parsed.
         say(&format!("parsing {}", Value::from(file)));
     });
-    json!({
+    let compared = upstream.map(|files| upstream::Compared::of(&tree, &files));
+    if let Some(compared) = &compared {
+        outcome.findings.retain(|finding| compared.differs(finding));
+        outcome.missed.retain(|missed| compared.is_unknown(missed));
+        outcome.verdict = screen::Verdict::of(&outcome.findings, outcome.missed.is_empty());
+    }
+    let mut document = json!({
         "tool": report::tool(),
         "path": args.path,
         "tree_sha256": tree_sha256(&tree),
@@ -69,8 +84,21 @@ fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
             "bytes": tree.files.iter().map(|f| f.bytes.len() as u64).sum::<u64>(),
             "ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         },
-    })
-    .to_string()
+        "hashes": hashes(&tree, &outcome.findings),
+    });
+    if let (Some(compared), Value::Object(members)) = (compared, &mut document) {
+        members.insert("upstream".to_owned(), compared.shown());
+    }
+    document.to_string()
+}
+
+/// SHA-256 of the files that findings name: for who asked, not for who reads the answer.
+fn hashes(tree: &Tree, findings: &[Finding]) -> Value {
+    let steps = findings.iter().flat_map(|f| f.flow.iter().map(|s| &s.place).chain([&f.place]));
+    let named: BTreeSet<&str> = steps.map(|place| place.file.as_str()).collect();
+    let files = tree.files.iter().filter(|f| named.contains(f.path.as_str()));
+    let hash = |bytes: &[u8]| Value::from(sha256::Hash::hash(bytes).to_string());
+    files.map(|f| (f.path.clone(), hash(&f.bytes))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn shown(finding: &Finding) -> Value {

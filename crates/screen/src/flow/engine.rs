@@ -8,9 +8,9 @@ use rustc_hash::FxHashMap as HashMap;
 
 use super::agenda::{Agenda, Place};
 use super::commands::Runs;
+use super::held::Object;
 use super::ir::{EXPORTS, Expr, Module, Name, Offset, Stmt, THIS};
 use super::known::{self, Deed, Sink};
-use super::list::List;
 use super::value::{Const, Growth, Source, Step, Taint, Thing, Value};
 
 /// Rounds after which it is given up, and said so: each is one more step of a way that runs against the order of the text.
@@ -22,12 +22,8 @@ pub const LARGE: usize = 150;
 const EVALUATIONS_LARGE: u32 = 5;
 /// Nesting of expressions that is followed.
 pub(super) const DEPTH_MAX: usize = 200;
-/// Expressions that are evaluated in all: some tens of seconds. Honest trees of ten thousand modules need a tenth.
+/// Expressions that are evaluated in all: some tens of seconds. Django, of 2,500 modules, needs a quarter.
 pub(super) const WORK_MAX: u64 = 15_000_000;
-/// How deep a value is looked into when all of it is handed over: registries of programs lead to everything else.
-const NESTING_MAX: usize = 3;
-/// Lists and maps in one another that are looked into for one value.
-const OBJECTS_MAX: usize = 40;
 /// Constants that are as long, or longer, may be a payload.
 const PIECE_LEN_MIN: usize = 16;
 /// Elements that are gone through one by one.
@@ -192,42 +188,11 @@ pub(super) struct State {
     pub(super) on_load: bool,
 }
 
-/// A list or map.
-#[derive(Default)]
-struct Object {
-    fields: BTreeMap<Name, Value>,
-    /// What any of them may be.
-    all: Value,
-    /// Lists and maps in it.
-    inner: Vec<usize>,
-}
-
-impl Object {
-    fn set(&mut self, name: &Name, value: &Value) -> Growth {
-        let grown = match self.fields.get_mut(name) {
-            Some(field) => field.join(value),
-            None => self.fields.entry(name.clone()).or_default().join(value),
-        };
-        if grown > Growth::No {
-            self.all.join(value);
-            for thing in &value.things {
-                if let Thing::Object(number) = thing
-                    && self.inner.len() < OBJECTS_MAX
-                    && !self.inner.contains(number)
-                {
-                    self.inner.push(*number);
-                }
-            }
-        }
-        grown
-    }
-}
-
 pub(super) struct Engine<'a> {
     pub(super) project: &'a Project,
     pub(super) scopes: Vec<Vec<State>>,
     pub(super) fields: HashMap<(usize, usize, Name), Value>,
-    objects: Vec<Object>,
+    pub(super) objects: Vec<Object>,
     pub(super) object_at: HashMap<(usize, Offset), usize>,
     pub(super) files: HashMap<String, Value>,
     /// Members that code puts on things of libraries: `global.x = …`, `console.log = …`.
@@ -439,18 +404,6 @@ impl<'a> Engine<'a> {
     pub(super) fn bases_of(&self, module: usize, class: usize) -> Option<&Value> {
         self.agenda.touch(Place::Bases(module, class));
         self.bases.get(&(module, class))
-    }
-
-    /// A list or map by its number.
-    pub(super) fn object_of(&self, number: usize) -> Option<&BTreeMap<Name, Value>> {
-        self.agenda.touch(Place::Object(number));
-        self.objects.get(number).map(|object| &object.fields)
-    }
-
-    /// All that a list or map holds, as one value.
-    fn all_of(&self, number: usize) -> Option<&Value> {
-        self.agenda.touch(Place::Object(number));
-        self.objects.get(number).map(|object| &object.all)
     }
 
     /// What a scope is given in one of its parameters.
@@ -695,105 +648,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    pub(super) fn set_member(&mut self, base: &Value, name: &Name, value: &Value) {
-        for thing in &base.things {
-            self.bind(thing, value);
-            match thing {
-                Thing::Instance(module, class)
-                | Thing::Class(module, class)
-                | Thing::Function(module, class, _) => {
-                    let key = (*module, *class, name.clone());
-                    let grown = self.fields.entry(key).or_default().join(value);
-                    self.agenda.grow(Place::of(*module, *class, name), grown);
-                }
-                Thing::Object(number) => {
-                    if let Some(object) = self.objects.get_mut(*number) {
-                        let grown = object.set(name, value);
-                        self.agenda.grow(Place::Object(*number), grown);
-                    }
-                }
-                Thing::Module(number) => self.set(*number, 0, name, value),
-                Thing::Path(path) => {
-                    if path.len() + name.len() < PATH_LEN_MAX {
-                        let path = format!("{path}.{name}").into();
-                        self.patch(path, value);
-                    }
-                }
-                Thing::Param(..) => {}
-            }
-        }
-    }
-
-    /// A function that is put on something has that as its instance.
-    fn bind(&mut self, to: &Thing, value: &Value) {
-        if matches!(to, Thing::Path(_) | Thing::Param(..) | Thing::Module(_)) {
-            return;
-        }
-        for thing in &value.things {
-            let Thing::Function(module, scope, _) = thing else { continue };
-            let code = self.project.modules.get(*module).and_then(|m| m.module.scopes.get(*scope));
-            if code.is_some_and(|c| c.has_this) {
-                let to = match to {
-                    Thing::Class(m, s) | Thing::Function(m, s, _) => Thing::Instance(*m, *s),
-                    other => other.clone(),
-                };
-                self.set(*module, *scope, &THIS.into(), &Value::thing(to));
-            }
-        }
-    }
-
-    /// A list or map that is made at a place: the same one each time.
-    pub(super) fn object(&mut self, at: Offset) -> usize {
-        let next = self.objects.len();
-        let number = *self.object_at.entry((self.here.0, at)).or_insert(next);
-        if number == next {
-            self.objects.push(Object::default());
-        }
-        number
-    }
-
-    /// A field of lists and maps; what stands under no known key is in all of them.
-    pub(super) fn field(&self, value: &Value, key: &str) -> Value {
-        let mut found = Value::default();
-        for thing in &value.things {
-            let Thing::Object(number) = thing else { continue };
-            let Some(object) = self.object_of(*number) else { continue };
-            for key in [key, "[]"] {
-                object.get(key).iter().for_each(|v| {
-                    found.join(v);
-                });
-            }
-        }
-        found
-    }
-
-    /// Any element of a value.
-    pub(super) fn element(&self, value: &Value) -> Value {
-        let mut found = Value::tainted(value.taints.clone());
-        for thing in &value.things {
-            let Thing::Object(number) = thing else { continue };
-            if let Some(all) = self.all_of(*number) {
-                found.join(all);
-            }
-        }
-        // What an instance gives when it is run over.
-        for thing in &value.things {
-            let Thing::Instance(module, class) = thing else { continue };
-            for name in ["__iter__", "__next__", "__aiter__", "__anext__", "__getitem__"] {
-                let method = self.var_of(*module, *class, name);
-                for thing in method.iter().flat_map(|m| &m.things) {
-                    let Thing::Function(m, s, _) = thing else { continue };
-                    if let Some(answer) = self.answer_of(*m, *s) {
-                        found.join(&Value { things: List::NONE, ..answer.clone() });
-                    }
-                }
-            }
-        }
-        found.join(&Value::tainted(self.own(value)));
-        found.join(&self.pieces([value]));
-        found
-    }
-
     /// What a name does in the language at hand.
     pub(super) fn deed(&self, path: &Name) -> Option<Deed> {
         let language = self.language();
@@ -830,51 +684,6 @@ impl<'a> Engine<'a> {
                 Value::taint(Taint::new(Source::Piece, step))
             }
             false => Value::default(),
-        }
-    }
-
-    /// The taints of a value and of what it holds.
-    pub(super) fn taints(&self, value: &Value) -> List<Taint> {
-        let mut found = Value::tainted(value.taints.clone());
-        let mut seen = BTreeSet::new();
-        if self.files.is_empty() {
-            self.agenda.touch(Place::Files);
-        }
-        let mut inner: Vec<(usize, usize)> = Vec::new();
-        let objects = |value: &Value, depth: usize, inner: &mut Vec<(usize, usize)>| {
-            inner.extend(value.things.iter().filter_map(|thing| match thing {
-                Thing::Object(number) if depth < NESTING_MAX => Some((*number, depth)),
-                _ => None,
-            }));
-        };
-        self.files_named(value, &mut found);
-        objects(value, 0, &mut inner);
-        while let Some((number, depth)) = inner.pop() {
-            if seen.len() >= OBJECTS_MAX || !seen.insert(number) {
-                continue;
-            }
-            let Some(all) = self.all_of(number) else { continue };
-            found.join(&Value::tainted(all.taints.clone()));
-            let Some(object) = self.objects.get(number) else { continue };
-            if !self.files.is_empty() {
-                object.fields.values().for_each(|field| self.files_named(field, &mut found));
-            }
-            if depth + 1 < NESTING_MAX {
-                inner.extend(object.inner.iter().map(|number| (*number, depth + 1)));
-            }
-        }
-        found.taints
-    }
-
-    /// What the files hold that a value names.
-    fn files_named(&self, value: &Value, found: &mut Value) {
-        if self.files.is_empty() {
-            return;
-        }
-        for text in value.texts() {
-            if let Some(file) = self.file_of(&text) {
-                found.join(&Value::tainted(file.taints.clone()));
-            }
         }
     }
 

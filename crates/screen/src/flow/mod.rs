@@ -10,6 +10,7 @@ mod engine;
 mod eval;
 mod feeds;
 pub mod fold;
+mod held;
 pub mod ir;
 pub mod known;
 mod library;
