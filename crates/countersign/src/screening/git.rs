@@ -2,6 +2,7 @@
 //! which nobody has checked out is read too. Formats: gitformat-pack(5), gitformat-index(5), git-show-ref(1); everything
 //! is read from memory, in bounded depth and size, and whatever is left out is listed.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read as _;
 
@@ -16,11 +17,24 @@ const DELTAS_MAX: usize = 4_096;
 const REFS_MAX: usize = 1_000;
 /// Folders in folders.
 const DEPTH_MAX: usize = 64;
-/// Tags of tags that are followed.
+/// Tags of tags, and refs to refs, that are followed.
 const TAGS_MAX: usize = 8;
+/// Repositories of a tree that are read.
+const REPOSITORIES_MAX: usize = 64;
+/// Entries of trees that are gone through, in all.
+const ENTRIES_MAX: usize = 200_000;
+/// Bytes that are inflated, in all.
+const INFLATED_MAX: u64 = 2 * TREE_LEN_MAX;
+/// Bytes of a file that may be a ref.
+const REF_LEN_MAX: usize = 1 << 10;
 
 /// The name of an object: SHA-1.
 type Id = [u8; 20];
+
+/// A file by its path: files are in order.
+fn place(tree: &Tree, path: &str) -> Option<usize> {
+    tree.files.binary_search_by(|f| f.path.as_str().cmp(path)).ok()
+}
 
 /// Why an object could not be read, in words.
 type Why = &'static str;
@@ -30,7 +44,13 @@ type Why = &'static str;
 pub fn unfold(tree: &mut Tree) {
     let mut len: u64 = tree.files.iter().map(|f| f.bytes.len() as u64).sum();
     let (mut found, mut missed, mut taken) = (Vec::new(), Vec::new(), HashSet::new());
-    for folder in repositories(tree) {
+    let folders = repositories(tree);
+    let room = Room { inflated: Cell::new(INFLATED_MAX), entries: Cell::new(ENTRIES_MAX) };
+    if folders.len() > REPOSITORIES_MAX {
+        let reason = "repositories of git, over a limit".to_owned();
+        missed.push(Missed { file: ".".to_owned(), reason });
+    }
+    for folder in folders.into_iter().take(REPOSITORIES_MAX) {
         let mut reader = Reader {
             tree,
             folder: &folder,
@@ -39,6 +59,7 @@ pub fn unfold(tree: &mut Tree) {
             found: &mut found,
             missed: &mut missed,
             len: &mut len,
+            room: &room,
         };
         if reader.open(&mut taken) {
             reader.refs();
@@ -56,18 +77,25 @@ pub fn unfold(tree: &mut Tree) {
 /// Folders that git takes for repositories, each with its slash.
 fn repositories(tree: &Tree) -> Vec<String> {
     let is_head = |file: &&File| {
-        let text = String::from_utf8_lossy(&file.bytes);
-        let text = text.trim();
-        file.name() == "HEAD" && (text.starts_with("ref: refs/") || id_of(text).is_some())
+        if file.name() != "HEAD" || file.bytes.len() > REF_LEN_MAX {
+            return false;
+        }
+        let text = file.text();
+        text.trim_start().starts_with("ref:") || first_id(&text).is_some()
     };
     let folder = |file: &File| file.path.strip_suffix("HEAD").unwrap_or_default().to_owned();
-    let has_more = |folder: &String| {
-        let (objects, refs) = (format!("{folder}objects/"), format!("{folder}refs/"));
-        let inside = |f: &File| f.path.starts_with(&objects) || f.path.starts_with(&refs);
-        tree.files.iter().any(inside)
-            || tree.files.iter().any(|f| f.path == format!("{folder}packed-refs"))
+    let has = |folder: &String, name: &str| {
+        let path = format!("{folder}{name}");
+        let at = tree.files.partition_point(|f| f.path.as_str() < path.as_str());
+        tree.files.get(at).is_some_and(|f| f.path.starts_with(&path))
     };
+    let has_more = |f: &String| has(f, "objects/") || has(f, "refs/") || has(f, "packed-refs");
     tree.files.iter().filter(is_head).map(folder).filter(has_more).collect()
+}
+
+/// The object that the first word of a text names.
+fn first_id(text: &str) -> Option<Id> {
+    id_of(text.split_whitespace().next()?)
 }
 
 /// Forty digits.
@@ -102,13 +130,10 @@ impl Kind {
     }
 }
 
-/// Where objects are.
+/// Where objects are: the number of the file, and the place in it for those in packs. One may be at several.
 #[derive(Default)]
 struct Store {
-    /// Objects that are files of their own, by the numbers of these.
-    loose: HashMap<Id, usize>,
-    /// Objects in packs: the number of the pack's file, and where in it.
-    packed: HashMap<Id, (usize, u64)>,
+    places: HashMap<Id, Vec<(usize, Option<u64>)>>,
 }
 
 struct Reader<'a> {
@@ -120,6 +145,27 @@ struct Reader<'a> {
     found: &'a mut Vec<File>,
     missed: &'a mut Vec<Missed>,
     len: &'a mut u64,
+    room: &'a Room,
+}
+
+/// What is left of limits.
+struct Room {
+    inflated: Cell<u64>,
+    entries: Cell<usize>,
+}
+
+impl Room {
+    fn inflated(&self, bytes: &[u8]) -> Result<Vec<u8>, Why> {
+        let all = inflated(bytes)?;
+        let left = self.inflated.get().checked_sub(all.len() as u64);
+        self.inflated.set(left.ok_or("over a limit")?);
+        Ok(all)
+    }
+
+    fn entry(&self) -> Result<(), Why> {
+        self.entries.set(self.entries.get().checked_sub(1).ok_or("over a limit")?);
+        Ok(())
+    }
 }
 
 impl Reader<'_> {
@@ -133,8 +179,7 @@ impl Reader<'_> {
 
     fn text(&self, name: &str) -> Option<String> {
         let path = format!("{}{name}", self.folder);
-        let file = self.tree.files.iter().find(|f| f.path == path)?;
-        Some(file.text().into_owned())
+        Some(self.tree.files.get(place(self.tree, &path)?)?.text().into_owned())
     }
 
     /// Finds the objects; `false` where they are of a kind that is not read. What was understood is taken out.
@@ -155,21 +200,28 @@ impl Reader<'_> {
             .filter_map(|(n, f)| Some((n, f, f.path.strip_prefix(&objects)?)));
         let mut broken = Vec::new();
         for (number, file, name) in inside {
-            if let Some(id) = id_of(&name.replace('/', "")).filter(|_| name.len() == 41) {
-                self.store.loose.insert(id, number);
+            let loose = id_of(&name.replace('/', "")).filter(|_| name.len() == 41);
+            // Only what was understood is taken out: what else lies there may be run from there.
+            if let Some(id) = loose
+                && matches!(whole(&file.bytes), Ok((kind, bytes)) if name_of(kind, &bytes) == id)
+            {
+                self.store.places.entry(id).or_default().push((number, None));
                 taken.insert(number);
             } else if let Some(stem) = name.strip_suffix(".idx") {
-                let pack = format!("{objects}{stem}.pack");
-                let Some(data) = files.iter().position(|f| f.path == pack) else { continue };
-                match index(&file.bytes) {
+                let Some(data) = place(self.tree, &format!("{objects}{stem}.pack")) else {
+                    continue;
+                };
+                let is_pack = files.get(data).is_some_and(|f| f.bytes.starts_with(b"PACK"));
+                match index(&file.bytes).filter(|_| is_pack) {
                     Some(all) => {
-                        self.store.packed.extend(all.into_iter().map(|(id, at)| (id, (data, at))));
+                        for (id, at) in all {
+                            self.store.places.entry(id).or_default().push((data, Some(at)));
+                        }
                         taken.extend([number, data]);
                     }
                     None => broken.push(file.path.clone()),
                 }
-            } else if !name.ends_with(".pack") {
-                // Bitmaps, reverse indexes, graphs of commits: nothing in them but what is elsewhere.
+            } else if known(name, &file.bytes) {
                 taken.insert(number);
             }
         }
@@ -189,13 +241,28 @@ impl Reader<'_> {
                 refs.insert(name.trim().to_owned(), id);
             }
         }
+        // Git takes any file in its folder for a ref whose first word is an object, or that leads to another ref.
+        let mut symbolic: Vec<(String, String)> = Vec::new();
         for file in &self.tree.files {
             let Some(name) = file.path.strip_prefix(self.folder) else { continue };
-            let is_ref = name.starts_with("refs/") || name.ends_with("_HEAD") || name == "HEAD";
-            if let Some(id) =
-                id_of(file.text().split_whitespace().next().unwrap_or_default()).filter(|_| is_ref)
-            {
+            // Of these git reads none as a ref: the third lists all refs for those who can't ask.
+            let others = ["objects/", "logs/", "info/"];
+            let is_other = others.iter().any(|other| name.starts_with(other));
+            if is_other || file.bytes.len() > REF_LEN_MAX {
+                continue;
+            }
+            let text = file.text();
+            if let Some(id) = first_id(&text) {
                 refs.insert(name.to_owned(), id);
+            } else if let Some(to) = text.trim_start().strip_prefix("ref:") {
+                symbolic.push((name.to_owned(), to.trim().to_owned()));
+            }
+        }
+        for (name, to) in symbolic {
+            // A branch may not be born yet; what else leads nowhere leads out of what was read.
+            let is_born = refs.contains_key(&to) || self.text(&to).is_some();
+            if !is_born && name != "HEAD" {
+                self.miss(format!("{}!/{name}", self.shown()), "a ref that leads nowhere");
             }
         }
         if refs.len() > REFS_MAX {
@@ -251,10 +318,10 @@ impl Reader<'_> {
             if !self.seen.insert((above.clone(), id)) {
                 continue;
             }
-            let place =
-                |path: &str| format!("{}!/{name}/{path}", self.folder.trim_end_matches('/'));
+            let folder = self.folder.trim_end_matches('/');
+            let shown = |path: &str| format!("{folder}!/{name}/{path}");
             if depth > DEPTH_MAX {
-                self.miss(place(&above), "over a limit");
+                self.miss(shown(&above), "over a limit");
                 continue;
             }
             let (kind, bytes) = self.object(&id)?;
@@ -263,37 +330,46 @@ impl Reader<'_> {
             }
             let mut rest = &bytes[..];
             while !rest.is_empty() {
+                self.room.entry()?;
                 let (mode, entry, id) = entry(&mut rest).ok_or("a tree that is cut off")?;
                 let path = format!("{above}{entry}");
                 let plain = entry.to_lowercase();
                 if matches!(plain.as_str(), "" | "." | ".." | ".git" | "git~1")
                     || entry.contains(['/', '\\'])
                 {
-                    self.miss(place(&path), "a name that leads out of its folder");
+                    self.miss(shown(&path), "a name that leads out of its folder");
                     continue;
                 }
                 match mode {
                     0o40_000 => open.push((id, format!("{path}/"), depth + 1)),
-                    0o120_000 => self.link(&id, place(&path)),
+                    0o120_000 => self.link(&id, &path, shown(&path), root),
                     0o160_000 => {
                         let inside = root.map(|root| format!("{root}{path}/"));
-                        let is_here =
-                            |p: &String| self.tree.files.iter().any(|f| f.path.starts_with(p));
+                        let is_here = |p: &String| {
+                            let at = self.tree.files.partition_point(|f| f.path < *p);
+                            self.tree.files.get(at).is_some_and(|f| f.path.starts_with(p))
+                        };
                         if !inside.as_ref().is_some_and(is_here) {
-                            self.miss(place(&path), "a submodule that is not here");
+                            self.miss(shown(&path), "a submodule that is not here");
                         }
                     }
-                    _ => self.blob(&id, &path, place(&path), root)?,
+                    _ => self.blob(&id, &path, shown(&path), root)?,
                 }
             }
         }
         Ok(())
     }
 
-    fn link(&mut self, id: &Id, shown: String) {
+    /// A link of the working tree is looked at there; what a branch's leads to is not put in its place.
+    fn link(&mut self, id: &Id, path: &str, shown: String, root: Option<&str>) {
         let leads_out = |to: &str| to.starts_with('/') || to.split('/').any(|part| part == "..");
+        let is_here = root.is_some_and(|root| place(self.tree, &format!("{root}{path}")).is_some());
         match self.object(id) {
-            Ok((_, to)) if !leads_out(&String::from_utf8_lossy(&to)) => {}
+            Ok((_, to)) if !leads_out(&String::from_utf8_lossy(&to)) => {
+                if !is_here {
+                    self.miss(shown, "a link");
+                }
+            }
             _ => self.miss(shown, "a link that leads out"),
         }
     }
@@ -302,16 +378,16 @@ impl Reader<'_> {
         if !self.seen.insert((path.to_owned(), *id)) {
             return Ok(());
         }
-        if let Some(root) = root {
-            let there = format!("{root}{path}");
-            let known = self.tree.files.binary_search_by(|f| f.path.as_str().cmp(&there)).ok();
-            if known.and_then(|n| self.tree.files.get(n)).is_some_and(|f| blob_id(&f.bytes) == *id)
-            {
-                return Ok(());
-            }
-        }
+        // Its bytes are looked at even where its name says that they lie in the working tree: indexes may lie.
         match self.object(id) {
-            Ok((Kind::Blob, bytes)) => self.keep(shown, bytes),
+            Ok((Kind::Blob, bytes)) => {
+                let there = root.and_then(|root| place(self.tree, &format!("{root}{path}")));
+                let same =
+                    there.and_then(|n| self.tree.files.get(n)).is_some_and(|f| f.bytes == bytes);
+                if !same {
+                    self.keep(shown, bytes);
+                }
+            }
             Ok(_) => self.miss(shown, "a file that is none"),
             Err(why) => self.miss(shown, why),
         }
@@ -330,25 +406,31 @@ impl Reader<'_> {
         self.found.push(File { path, bytes });
     }
 
-    /// An object, whole.
+    /// An object, whole: what all places that have it say, if that is what its name says.
     fn object(&self, id: &Id) -> Result<(Kind, Vec<u8>), Why> {
-        const GONE: Why = "an object that is not here";
-        if let Some(file) = self.store.loose.get(id).and_then(|n| self.tree.files.get(*n)) {
-            let all = inflated(&file.bytes)?;
-            let end = all.iter().position(|b| *b == 0).ok_or("a broken object")?;
-            let word = all.get(..end).unwrap_or_default().split(|b| *b == b' ').next();
-            let kind = word.and_then(Kind::of).ok_or("a broken object")?;
-            return Ok((kind, all.get(end + 1..).unwrap_or_default().to_vec()));
+        let mut found = Err("an object that is not here");
+        for at in self.store.places.get(id).into_iter().flatten() {
+            let (kind, bytes) = self.object_at(*at)?;
+            if name_of(kind, &bytes) != *id {
+                return Err("an object that is not what its name says");
+            }
+            found = Ok((kind, bytes));
         }
-        let (file, mut at) = *self.store.packed.get(id).ok_or(GONE)?;
-        let mut pack = &self.tree.files.get(file).ok_or(GONE)?.bytes;
+        found
+    }
+
+    fn object_at(&self, (file, at): (usize, Option<u64>)) -> Result<(Kind, Vec<u8>), Why> {
+        const GONE: Why = "an object that is not here";
+        let bytes = |file: usize| self.tree.files.get(file).map(|f| &f.bytes[..]).ok_or(GONE);
+        let Some(mut at) = at else { return self.loose(bytes(file)?) };
+        let (mut file, mut seen) = (file, HashSet::new());
         let mut deltas: Vec<Vec<u8>> = Vec::new();
         loop {
-            if deltas.len() > DELTAS_MAX {
+            if deltas.len() > DELTAS_MAX || !seen.insert((file, at)) {
                 return Err("deltas on deltas, over a limit");
             }
             let start = usize::try_from(at).map_err(|_| "a broken pack")?;
-            let mut rest = pack.get(start..).ok_or("a broken pack")?;
+            let mut rest = bytes(file)?.get(start..).ok_or("a broken pack")?;
             let (kind, len) = head(&mut rest).ok_or("a broken pack")?;
             if len > FILE_LEN_MAX {
                 return Err("over a limit");
@@ -360,34 +442,73 @@ impl Reader<'_> {
                 4 => Kind::Tag,
                 6 => {
                     let back = distance(&mut rest).ok_or("a broken pack")?;
-                    deltas.push(inflated(rest)?);
-                    at = at.checked_sub(back).filter(|_| back > 0).ok_or("a broken pack")?;
+                    deltas.push(self.room.inflated(rest)?);
+                    at = at.checked_sub(back).ok_or("a broken pack")?;
                     continue;
                 }
                 7 => {
                     let base = rest.split_off(..20).and_then(|b| Id::try_from(b).ok());
                     let base = base.ok_or("a broken pack")?;
-                    deltas.push(inflated(rest)?);
-                    if self.store.loose.contains_key(&base) {
-                        let (kind, bytes) = self.object(&base)?;
-                        return Ok((kind, applied(bytes, deltas)?));
+                    deltas.push(self.room.inflated(rest)?);
+                    let place = self.store.places.get(&base).and_then(|all| all.first());
+                    match *place.ok_or(GONE)? {
+                        (other, Some(place)) => (file, at) = (other, place),
+                        (other, None) => {
+                            let (kind, base) = self.loose(bytes(other)?)?;
+                            return Ok((kind, applied(base, deltas)?));
+                        }
                     }
-                    let (file, place) = *self.store.packed.get(&base).ok_or(GONE)?;
-                    pack = &self.tree.files.get(file).ok_or(GONE)?.bytes;
-                    at = place;
                     continue;
                 }
                 _ => return Err("a broken pack"),
             };
-            return Ok((kind, applied(inflated(rest)?, deltas)?));
+            return Ok((kind, applied(self.room.inflated(rest)?, deltas)?));
         }
+    }
+
+    fn loose(&self, bytes: &[u8]) -> Result<(Kind, Vec<u8>), Why> {
+        let (kind, bytes) = whole(bytes)?;
+        let left = self.room.inflated.get().checked_sub(bytes.len() as u64);
+        self.room.inflated.set(left.ok_or("over a limit")?);
+        Ok((kind, bytes))
     }
 }
 
-/// The name that git has for a file's bytes.
-fn blob_id(bytes: &[u8]) -> Id {
+/// A loose object.
+fn whole(bytes: &[u8]) -> Result<(Kind, Vec<u8>), Why> {
+    let all = inflated(bytes)?;
+    let end = all.iter().position(|b| *b == 0).ok_or("a broken object")?;
+    let word = all.get(..end).unwrap_or_default().split(|b| *b == b' ').next();
+    let kind = word.and_then(Kind::of).ok_or("a broken object")?;
+    Ok((kind, all.get(end + 1..).unwrap_or_default().to_vec()))
+}
+
+/// Whether a file among the objects is one that git makes there and that says nothing new: lists of packs, bitmaps, reverse
+/// indexes, graphs of commits, by their names and first bytes.
+fn known(name: &str, bytes: &[u8]) -> bool {
+    let begins = |mark: &[u8]| bytes.starts_with(mark);
+    match name.rsplit_once('.').map_or(name, |(_, end)| end) {
+        "rev" => begins(b"RIDX"),
+        "bitmap" => begins(b"BITM"),
+        "graph" => begins(b"CGPH"),
+        "info/commit-graph" => begins(b"CGPH"),
+        "info/packs" => {
+            bytes.split(|b| *b == b'\n').all(|l| l.is_empty() || l.starts_with(b"P pack-"))
+        }
+        _ => false,
+    }
+}
+
+/// The name that git has for an object.
+fn name_of(kind: Kind, bytes: &[u8]) -> Id {
+    let word = match kind {
+        Kind::Commit => "commit",
+        Kind::Tree => "tree",
+        Kind::Blob => "blob",
+        Kind::Tag => "tag",
+    };
     let mut engine = sha1::Hash::engine();
-    engine.input(format!("blob {}\0", bytes.len()).as_bytes());
+    engine.input(format!("{word} {}\0", bytes.len()).as_bytes());
     engine.input(bytes);
     sha1::Hash::from_engine(engine).to_byte_array()
 }

@@ -26,7 +26,8 @@ const DEPTH_MAX: u32 = 64;
 /// # Errors
 /// Nothing can be read there at all.
 pub fn read(path: &Path) -> std::io::Result<Tree> {
-    let mut intake = Intake { tree: Tree::default(), len: 0 };
+    let root = std::fs::canonicalize(path).ok();
+    let mut intake = Intake { root, tree: Tree::default(), len: 0 };
     if std::fs::metadata(path)?.is_dir() {
         intake.folder(path, "", 0);
     } else {
@@ -42,6 +43,7 @@ pub fn read(path: &Path) -> std::io::Result<Tree> {
     intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
     super::git::unfold(&mut intake.tree);
     intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+    intake.tell_apart();
     Ok(intake.tree)
 }
 
@@ -75,6 +77,13 @@ impl Read for Zstd<'_> {
     }
 }
 
+/// How many members the end of a zip says that there are (APPNOTE 4.3.16); `None` where that stands elsewhere.
+fn members(zip: &[u8]) -> Option<usize> {
+    let at = zip.windows(4).rposition(|w| w == b"PK\x05\x06")?;
+    let count = u16::from_le_bytes(zip.get(at + 10..at + 12)?.try_into().ok()?);
+    (count != u16::MAX).then_some(usize::from(count))
+}
+
 /// Bytes of a file that are read, by its name.
 fn most_of(path: &str) -> u64 {
     let is_pack =
@@ -83,6 +92,8 @@ fn most_of(path: &str) -> u64 {
 }
 
 struct Intake {
+    /// The folder that is read, without links on its way.
+    root: Option<std::path::PathBuf>,
     tree: Tree,
     len: u64,
 }
@@ -101,6 +112,25 @@ impl Intake {
             self.miss(path, "over a limit");
         }
         fits
+    }
+
+    /// Files of one name: each gets a name of its own, and it is said, for who takes them out gets one of them.
+    fn tell_apart(&mut self) {
+        let mut last = String::new();
+        let mut nth = 1;
+        for file in &mut self.tree.files {
+            if file.path != last {
+                (last, nth) = (file.path.clone(), 1);
+                continue;
+            }
+            nth += 1;
+            let reason = "another file of this name is there".to_owned();
+            self.tree.missed.push(Missed { file: last.clone(), reason });
+            let (folder, name) = last.rsplit_once('/').unwrap_or(("", &last));
+            let slash = if folder.is_empty() { "" } else { "/" };
+            file.path = format!("{folder}{slash}({nth}) {name}");
+        }
+        self.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
     }
 
     fn keep(&mut self, path: String, bytes: Vec<u8>) {
@@ -128,19 +158,23 @@ impl Intake {
                 }
                 Ok(kind) if kind.is_file() => self.file(&entry.path(), path),
                 Ok(kind) if kind.is_symlink() => {
-                    // What it leads to inside is read in its own place.
-                    let inside = std::fs::read_link(entry.path()).is_ok_and(|to| {
-                        to.is_relative()
-                            && !to.components().any(|c| c == std::path::Component::ParentDir)
-                    });
-                    if !inside {
-                        self.miss(&path, "a link that leads out");
+                    // What it leads to inside is read under its own name too: the name says what it is for.
+                    match self.inside(&entry.path()) {
+                        Some(to) if to.is_file() => self.file(&to, path),
+                        Some(_) => self.miss(&path, "a link to a folder"),
+                        None => self.miss(&path, "a link that leads out"),
                     }
                 }
                 Ok(_) => self.miss(&path, "a device or pipe"),
                 Err(_) => self.miss(&path, "unreadable"),
             }
         }
+    }
+
+    /// Where a link leads to, if that is inside.
+    fn inside(&self, link: &Path) -> Option<std::path::PathBuf> {
+        let to = std::fs::canonicalize(link).ok()?;
+        to.starts_with(self.root.as_deref()?).then_some(to)
     }
 
     fn file(&mut self, from: &Path, path: String) {
@@ -241,6 +275,10 @@ impl Intake {
         let Ok(mut archive) = zip::ZipArchive::new(std::io::Cursor::new(bytes)) else {
             return self.miss(path, "unreadable");
         };
+        // The library keeps one of several members of a name.
+        if members(bytes).is_some_and(|all| all != archive.len()) {
+            self.miss(path, "members of one name");
+        }
         for number in 0..archive.len() {
             if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
                 return self.miss(path, "over a limit");

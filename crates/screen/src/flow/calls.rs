@@ -11,6 +11,11 @@ use super::library::{Asked, has_host};
 use super::list::List;
 use super::value::{Const, Growth, Source, Step, Taint, Thing, Value};
 
+/// Methods that are there to call what they are given.
+const CALLERS: [&str; 10] = [
+    ".then", ".catch", ".finally", ".map", ".forEach", ".filter", ".reduce", ".flatMap", ".apply",
+    ".call",
+];
 /// Callbacks in the options of a call that are followed.
 const HOOKS_MAX: usize = 16;
 
@@ -221,8 +226,10 @@ impl<'a> Engine<'a> {
             for thing in &value.things {
                 let runs = match thing {
                     Thing::Function(..) => true,
-                    // Whatever has a type has a constructor; it is looked at, not called.
-                    Thing::Path(path) if &**path == "Function.constructor" => false,
+                    // Whatever has a type has a constructor; it is looked at, not called, but by what calls what it gets.
+                    Thing::Path(path) if &**path == "Function.constructor" => {
+                        callee.paths().any(|p| CALLERS.iter().any(|c| p.ends_with(c)))
+                    }
                     Thing::Path(path) => matches!(
                         self.deed(path),
                         Some(Deed::Feed(_) | Deed::FeedAll(_) | Deed::Characters | Deed::Decode(_))

@@ -75,13 +75,6 @@ impl Engine<'_> {
         if asked.path.ends_with("Worker") && !self.is_eval(asked) {
             return;
         }
-        // A function, or whatever it is that somebody else gives.
-        let calls = |v: &Value| {
-            v.things.iter().any(|t| matches!(t, Thing::Function(..) | Thing::Param(..)))
-        };
-        if TIMERS.contains(&&**asked.path) && asked.args.first().is_some_and(calls) {
-            return;
-        }
         let mut given: List<Taint> = match all {
             true => asked.all().flat_map(|a| self.taints(a)).collect(),
             _ => asked
@@ -97,6 +90,11 @@ impl Engine<'_> {
                 let sources = self.endpoints(&hosts);
                 given.extend(self.fetched(asked, sources));
             }
+        }
+        // What somebody else gives to a timer is a function; text that is known is text.
+        let is_given = |v: &Value| matches!(&*v.things, [Thing::Function(..) | Thing::Param(..)]);
+        if TIMERS.contains(&&**asked.path) && asked.args.first().is_some_and(is_given) {
+            given.retain(|t| !matches!(t.source, Source::Given(..)));
         }
         self.feed_taints(asked, sink, given);
     }
