@@ -188,6 +188,7 @@ fn a_timer_runs_text_that_is_known_whatever_else_it_may_get() {
     };
     assert_eq!(of("setTimeout(d, 0)"), Verdict::Block);
     assert_eq!(of("let h = () => 1; h = d; setTimeout(h, 0)"), Verdict::Block);
+    assert_eq!(of("function go(p, d) { setTimeout(p || d, 0) } go(null, d)"), Verdict::Block);
     assert_eq!(of("setTimeout(() => console.log(d), 0)"), Verdict::NoFindings);
     let wrapped = of("const later = (f) => setTimeout(f, 0); later(() => console.log(d))");
     assert_eq!(wrapped, Verdict::NoFindings);

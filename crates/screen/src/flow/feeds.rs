@@ -91,8 +91,13 @@ impl Engine<'_> {
                 given.extend(self.fetched(asked, sources));
             }
         }
-        // What somebody else gives to a timer is a function; text that is known is text.
-        let is_given = |v: &Value| matches!(&*v.things, [Thing::Function(..) | Thing::Param(..)]);
+        // What somebody else gives to a timer is a function; text that is known is text, and one of two is either.
+        let is_given = |v: &Value| {
+            let own = |t: &&Thing| matches!(t, Thing::Param(m, s, _) if (*m, *s) == self.here);
+            !v.things.is_empty()
+                && v.things.iter().all(|t| matches!(t, Thing::Function(..) | Thing::Param(..)))
+                && v.things.iter().filter(own).count() < 2
+        };
         if TIMERS.contains(&&**asked.path) && asked.args.first().is_some_and(is_given) {
             given.retain(|t| !matches!(t.source, Source::Given(..)));
         }
