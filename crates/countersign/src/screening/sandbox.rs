@@ -1,5 +1,6 @@
-//! The room in which untrusted bytes are read: a process that may read beneath the paths it is given, write into one pipe, and nothing
-//! else. It is built before the first byte is read and before there is a second thread, and it can't be left.
+//! The room in which untrusted bytes are read: a process that may read beneath the paths it is given, write into one
+//! pipe, and nothing else. It is built before the first byte is read and before there is a second thread, and it can't be
+//! left.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Findings that somebody has looked at and taken on: by path, rule and content, and in no other way. Whatever of a finding's
-//! way changes by a byte is told again.
+//! Findings that somebody has looked at and taken on: by path, rule and content, and in no other way. Whatever file of a
+//! finding's way changes by a byte, it is told again.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -98,7 +98,9 @@ pub fn apply<'s>(
             let is_taken = taken.get(nth).copied().unwrap_or(false);
             nth += 1;
             if is_taken {
-                suppressed.push(json!({"rule": finding.get("rule"), "file": finding.get("file"), "line": finding.get("line")}));
+                let of = |member: &str| finding.get(member);
+                suppressed
+                    .push(json!({"rule": of("rule"), "file": of("file"), "line": of("line")}));
             }
             !is_taken
         });

@@ -354,6 +354,7 @@ fn branches_that_nobody_has_checked_out_are_read() {
     assert_eq!(found["findings"][0]["file"], ".git!/refs/tags/v1/prices.py");
     // Nothing leads there: it is not on anybody's way, and main is clean.
     git(&dir, "tag -d v1");
+    std::fs::remove_file(dir.join(".git/info/refs")).unwrap();
     let found = asked(0);
     assert_eq!((&found["verdict"], missed(&found)), (&"no_findings".into(), Vec::new()));
 }
@@ -622,4 +623,88 @@ fn a_branch_goes_on_in_files_that_it_did_not_change() {
     git(&dir, "checkout -q main");
     let (code, found) = desk.run("screen r");
     assert_eq!((code, &found["findings"][0]["blocks_by"]), (10, &"B1".into()), "{found}");
+}
+
+#[test]
+fn refs_are_what_git_takes_for_them() {
+    let desk = Desk::new();
+    let dir = two_branches(&desk);
+    let id = git(&dir, "rev-parse feature").trim().to_owned();
+    git(&dir, "branch -q -D feature");
+    std::fs::remove_dir_all(dir.join(".git/logs")).unwrap();
+    assert_eq!(desk.run("screen repo").0, 0);
+    // Much behind the number; a place that is not for refs, by itself and through a ref.
+    for (name, text) in [
+        ("refs/heads/long", format!("{id}\n{}", " ".repeat(4_000))),
+        ("info/x", id.clone()),
+        ("logs/x", format!("{id}\n")),
+        ("x/y", id.clone()),
+    ] {
+        let path = format!("repo/.git/{name}");
+        put(&desk, &[(&path, &text)]);
+        // It is one: git says so itself.
+        let short = name.trim_start_matches("refs/heads/");
+        assert_eq!(git(&dir, &format!("rev-parse {short}")).trim(), id, "{name}");
+        assert_eq!(desk.run("screen repo").0, 10, "{name}");
+        std::fs::remove_file(desk.dir.join(path)).unwrap();
+    }
+}
+
+#[test]
+fn an_index_of_a_pack_that_lies_is_told() {
+    let desk = Desk::new();
+    let dir = two_branches(&desk);
+    git(&dir, "repack -q -a -d");
+    let blob = |at: &str| git(&dir, &format!("rev-parse {at}:prices.py")).trim().to_owned();
+    let (good, bad) = (blob("main"), blob("feature"));
+    git(&dir, "branch -q -D feature");
+    let pack = std::fs::read_dir(dir.join(".git/objects/pack")).unwrap();
+    let index = pack.map(|e| e.unwrap().path()).find(|p| p.extension().unwrap() == "idx").unwrap();
+    let mut bytes = std::fs::read(&index).unwrap();
+    // Version 2: 8 bytes, 256 counts, names, checksums, places.
+    let count = u32::from_be_bytes(bytes[8 + 255 * 4..8 + 256 * 4].try_into().unwrap()) as usize;
+    let names = 8 + 256 * 4;
+    let place = |id: &str| {
+        let nth = (0..count).find(|n| {
+            let name = &bytes[names + n * 20..names + n * 20 + 20];
+            name.iter().map(|b| format!("{b:02x}")).collect::<String>() == id
+        });
+        names + count * 24 + nth.unwrap() * 4
+    };
+    let (good, bad) = (place(&good), place(&bad));
+    bytes.copy_within(bad..bad + 4, good);
+    std::fs::remove_file(&index).unwrap();
+    std::fs::write(&index, &bytes).unwrap();
+    std::fs::remove_file(dir.join(".git/info/refs")).unwrap();
+    // What lies in the working tree has the name of the file that anybody gets who checks it out.
+    std::fs::remove_dir_all(dir.join(".git/logs")).unwrap();
+    let (code, found) = desk.run("screen repo");
+    let why = missed(&found);
+    let lies = |(_, why): &(String, String)| why == "an object that is not what its name says";
+    assert!(code == 3 && why.iter().any(lies), "{code} {why:?}");
+}
+
+#[test]
+fn a_zip_with_two_members_of_one_name_is_not_whole() {
+    let desk = Desk::new();
+    zip(&desk.path("a.zip"), &[("main.py", BAD.as_bytes()), ("mein.py", GOOD.as_bytes())]);
+    assert_eq!(desk.run("screen a.zip").0, 10);
+    let mut bytes = std::fs::read(desk.path("a.zip")).unwrap();
+    for at in 0..bytes.len() - 7 {
+        if &bytes[at..at + 7] == b"mein.py" {
+            bytes[at + 1] = b'a';
+        }
+    }
+    // And an end of another directory in what is said about it.
+    let mut said = b"PK\x05\x06".to_vec();
+    said.extend([0, 0, 0, 0, 1, 0, 1, 0]);
+    let mut commented = bytes.clone();
+    let len = commented.len();
+    commented[len - 2..].copy_from_slice(&u16::try_from(said.len()).unwrap().to_le_bytes());
+    commented.extend(said);
+    for whole in [bytes, commented] {
+        desk.write("b.zip", whole);
+        let (code, found) = desk.run("screen b.zip");
+        assert!(matches!(code, 3 | 10) && !missed(&found).is_empty(), "{found}");
+    }
 }

@@ -4,6 +4,7 @@
 mod expressions;
 
 use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
@@ -15,6 +16,7 @@ use oxc_parser::Parser;
 use oxc_span::{SourceType, Span};
 
 use crate::flow::ir::{CONSTRUCTOR, EXPORTS, Expr, Module, Name, Offset, Scope, Stmt, THIS, kept};
+use crate::lowering::Lowering;
 
 /// Where the exports of a module are made: no text of it stands there.
 const EXPORTS_AT: Offset = Offset::MAX;
@@ -51,22 +53,28 @@ fn parse(source: &str, kind: SourceType) -> (Module, Option<u32>) {
     let place = |e: &oxc_diagnostics::OxcDiagnostic| e.labels.first().map_or(0, |l| l.offset());
     let error = parsed.diagnostics.iter().next().map(place);
     let error = error.or_else(|| parsed.panicked.then_some(0));
-    let mut lower = Lower { module: Module::default(), at: 0, tries: Vec::new(), made: 0 };
+    let mut lower = Lower(Lowering::new(Module::default()));
     lower.module.scopes.push(Scope::default());
     let exports = Expr::Map(EXPORTS_AT, Vec::new());
     lower.push(Stmt::Assign(named(EXPORTS), exports));
     lower.statements(&parsed.program.body);
-    (lower.module, error)
+    (lower.0.module, error)
 }
 
-struct Lower {
-    module: Module,
-    /// The scope at hand.
-    at: usize,
-    /// Names of what may be caught, of the blocks that are tried around here.
-    tries: Vec<Option<Name>>,
-    /// Names that were made up.
-    made: u32,
+struct Lower(Lowering);
+
+impl Deref for Lower {
+    type Target = Lowering;
+
+    fn deref(&self) -> &Lowering {
+        &self.0
+    }
+}
+
+impl DerefMut for Lower {
+    fn deref_mut(&mut self) -> &mut Lowering {
+        &mut self.0
+    }
 }
 
 fn named(text: &str) -> Expr {
@@ -88,22 +96,11 @@ fn default_of(module: &str) -> Expr {
 }
 
 impl Lower {
-    fn push(&mut self, stmt: Stmt) {
-        if let Some(scope) = self.module.scopes.get_mut(self.at) {
-            scope.body.push(stmt);
-        }
-    }
-
     fn declare(&mut self, name: &str) -> Expr {
-        if let Some(scope) = self.module.scopes.get_mut(self.at) {
+        if let Some(scope) = self.here() {
             scope.declared.get_or_insert_default().insert(name.into());
         }
         named(name)
-    }
-
-    fn fresh(&mut self) -> Name {
-        self.made += 1;
-        format!("%{}", self.made).into()
     }
 
     fn run(&mut self, expr: &Js<'_>) {
@@ -197,14 +194,6 @@ impl Lower {
                     self.module_declaration(module);
                 }
             }
-        }
-    }
-
-    /// What is called within a block that is tried may bring what is caught.
-    fn caught(&mut self, value: Expr) -> Expr {
-        match self.tries.last() {
-            Some(Some(name)) => Expr::Tried(name.clone(), Box::new(value)),
-            _ => value,
         }
     }
 
@@ -525,9 +514,10 @@ impl Lower {
         fill: impl FnOnce(&mut Self),
     ) -> usize {
         let number = self.module.scopes.len();
+        let parent = Some(self.at);
         self.module.scopes.push(Scope {
             name: called.to_owned(),
-            parent: Some(self.at),
+            parent,
             is_class,
             has_this,
             declared: Some(HashSet::new()),
@@ -568,7 +558,7 @@ impl Lower {
     }
 
     fn param(&mut self, name: Name, default: Option<Expr>) {
-        if let Some(scope) = self.module.scopes.get_mut(self.at) {
+        if let Some(scope) = self.here() {
             scope.declared.get_or_insert_default().insert(name.clone());
             scope.params.push((name, default));
         }

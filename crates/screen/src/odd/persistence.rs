@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 
 use crate::autorun::Seen;
-use crate::finding::{Fires, Severity};
+use crate::finding::{Confidence, Fires, Severity};
 use crate::flow::known;
 use crate::flow::{Language, Runs};
 use crate::rules;
 use crate::tree::Tree;
 use crate::waves::Waves;
+
+/// What may be somebody else's: among very many modules paths and commands are mixed up.
+const DOUBTFUL: (Severity, Confidence) = (Severity::Low, Confidence::Low);
 
 /// Looks at what code does.
 pub fn look(seen: &mut Vec<Seen>, tree: &Tree, waves: &Waves) {
@@ -46,7 +49,7 @@ pub fn look(seen: &mut Vec<Seen>, tree: &Tree, waves: &Waves) {
             // Under what name is said by who asks a library for it.
             let is_named = !path.rsplit('/').next().is_some_and(|name| name.contains('…'));
             if !is_named && !fires.is_auto() && waves.is_large(wave) {
-                one.severity = Severity::Low;
+                (one.severity, one.confidence) = DOUBTFUL;
             }
             seen.push(one);
         }
@@ -76,8 +79,10 @@ pub fn look(seen: &mut Vec<Seen>, tree: &Tree, waves: &Waves) {
                 && waves.fires_of(one.from).is_none_or(|f| matches!(f, Fires::Run | Fires::Import));
             let is_unknown = one.line.trim().is_empty() && !fires.is_auto();
             let is_mixed = waves.is_large(one.from.0) && !fires.is_auto();
-            if is_unknown || is_mixed || asked && !runs_hidden(tree, &one.line) {
+            if asked && !runs_hidden(tree, &one.line) {
                 seen_one.severity = Severity::Low;
+            } else if is_unknown || is_mixed {
+                (seen_one.severity, seen_one.confidence) = DOUBTFUL;
             }
             seen.push(seen_one);
         }
@@ -141,7 +146,7 @@ fn dropped(seen: &mut Vec<Seen>, waves: &Waves, wave: usize) {
         let mut one = Seen::medium(&rules::drop_run_delete::RULE, place, fires, what);
         // Among very many modules a path is mixed up with those of others.
         if waves.is_large(wave) && !fires.is_auto() {
-            one.severity = Severity::Low;
+            (one.severity, one.confidence) = DOUBTFUL;
         }
         seen.push(one);
     }
