@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use withdrawal::network::Network;
 
+use crate::screening::Limit;
+
 pub use governance::{
     Act, ActOn, Allowlist, Change, Collective, Policy, Propose, RaiseFee, Roster, Signing,
     Succession, Undo,
@@ -717,6 +719,11 @@ pub struct Screen {
     /// Read without Landlock and seccomp; the result says so
     #[arg(long)]
     pub no_sandbox: bool,
+    /// How much is read and followed; what is over is listed as not inspected. Names and defaults: file-mib=16,
+    /// tree-mib=400, files=200000, nested=3 (archives in archives), code-mib=8 (of one file that is parsed),
+    /// all-code-mib=32, work=10 (millions of expressions), memory-mib=3072, seconds=120 (of processor time)
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub limit: Vec<Limit>,
 }
 
 #[derive(Subcommand)]
@@ -735,6 +742,8 @@ pub struct ScreenChild {
     pub no_sandbox: bool,
     #[arg(long)]
     pub leave_out: Vec<String>,
+    #[arg(long)]
+    pub limit: Vec<Limit>,
     #[arg(long)]
     pub upstream: Option<PathBuf>,
 }

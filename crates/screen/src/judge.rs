@@ -9,6 +9,7 @@ use crate::flow::Hit;
 use crate::flow::ir::Name;
 use crate::flow::known::{self, Sink};
 use crate::flow::value::Source;
+use crate::limits::Limits;
 use crate::odd;
 use crate::rules::{self, Rule};
 use crate::tree::{File, Missed, Tree, excerpt, line_column};
@@ -28,16 +29,16 @@ pub struct Outcome {
 /// Screens a tree.
 #[must_use]
 pub fn screen(tree: &Tree) -> Outcome {
-    screen_announcing(tree, &mut |_| {})
+    screen_announcing(tree, &Limits::default(), &mut |_| {})
 }
 
 /// Screens a tree, and tells each file before it is parsed, then an empty name: who dies there is known.
 #[must_use]
-pub fn screen_announcing(tree: &Tree, announce: &mut dyn FnMut(&str)) -> Outcome {
+pub fn screen_announcing(tree: &Tree, limits: &Limits, announce: &mut dyn FnMut(&str)) -> Outcome {
     let Surface { points, mut seen, missed: unread } = autorun::surface(tree);
     let mut missed = tree.missed.clone();
     missed.extend(unread);
-    let waves = waves::follow(tree, &points, &mut missed, announce);
+    let waves = waves::follow(tree, &points, limits, &mut missed, announce);
     seen.extend(odd::look(tree, &waves));
     let mut findings = of_flows(tree, &waves, &mut missed);
     findings.extend(of_points(tree, &points, &waves, &findings));

@@ -8,6 +8,7 @@ pub mod finding;
 pub mod flow;
 pub mod javascript;
 mod judge;
+mod limits;
 mod lowering;
 pub mod nature;
 mod notebook;
@@ -22,4 +23,5 @@ mod waves;
 
 pub use finding::{Finding, Verdict};
 pub use judge::{Outcome, screen, screen_announcing};
+pub use limits::Limits;
 pub use tree::{File, Missed, Tree};

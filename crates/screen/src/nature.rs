@@ -26,6 +26,14 @@ pub enum Nature {
     Unread(String),
 }
 
+impl Nature {
+    /// Whether it is code that is read.
+    #[must_use]
+    pub const fn is_code(&self) -> bool {
+        !matches!(self, Self::Data | Self::Native | Self::Unread(_))
+    }
+}
+
 /// Extensions of data.
 const DATA: [&str; 68] = [
     "adoc",

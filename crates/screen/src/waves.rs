@@ -9,12 +9,11 @@ use crate::command;
 use crate::finding::Fires;
 use crate::flow::ir::Module;
 use crate::flow::{self, Followed, Hit, Language, Runs, language_of};
+use crate::limits::Limits;
 use crate::nature::{self, Nature};
 use crate::settings;
 use crate::tree::{File, Missed, Tree, line_column};
 
-/// Code of a file is parsed up to this size (the contract of `screen`); above it, it is listed.
-const CODE_LEN_MAX: usize = 8 << 20;
 /// Waves that are followed: a command that runs a script that runs code is three.
 const WAVES_MAX: usize = 4;
 /// Pieces of code that waves after the first may have.
@@ -195,6 +194,9 @@ struct Next {
 
 struct Run<'a> {
     tree: &'a Tree,
+    limits: Limits,
+    /// Bytes of code for which there is room yet.
+    room: usize,
     points: &'a [Point],
     files: Files<'a>,
     waves: Waves,
@@ -210,15 +212,22 @@ struct Run<'a> {
 pub fn follow(
     tree: &Tree,
     points: &[Point],
+    limits: &Limits,
     missed: &mut Vec<Missed>,
     announce: &mut dyn FnMut(&str),
 ) -> Waves {
     let mut first: Vec<Next> = Vec::new();
     let mut configs = Configs::new();
-    for (number, file) in tree.files.iter().enumerate() {
+    let mut room = limits.all_code_len;
+    let natures: Vec<Nature> = tree.files.iter().map(nature::nature).collect();
+    let large = without_room(tree, &natures, limits, &mut room);
+    for ((number, file), nature) in tree.files.iter().enumerate().zip(natures) {
         settings::config(file, &mut configs, missed);
-        if let Some((language, module, spans)) = code(file, nature::nature(file), missed, announce)
-        {
+        if large.contains(&number) {
+            too_large(file, missed);
+            continue;
+        }
+        if let Some((language, module, spans)) = code(file, nature, missed, announce) {
             let unit = Unit { file: number, at: None, language, spans };
             first.push(Next { unit, module, from: None, fires: None, point: None });
         }
@@ -238,6 +247,8 @@ pub fn follow(
     announce("");
     let mut run = Run {
         tree,
+        limits: *limits,
+        room,
         points,
         files: Files::of(tree),
         waves: Waves::default(),
@@ -263,6 +274,44 @@ pub fn follow(
     run.waves
 }
 
+/// Files of code for which there is no room: those that are too large, and of the others the largest.
+fn without_room(
+    tree: &Tree,
+    natures: &[Nature],
+    limits: &Limits,
+    room: &mut usize,
+) -> HashSet<usize> {
+    let mut all: Vec<(usize, usize)> = tree
+        .files
+        .iter()
+        .zip(natures)
+        .enumerate()
+        .filter(|(_, (_, nature))| nature.is_code())
+        .map(|(number, (file, _))| (file.bytes.len(), number))
+        .collect();
+    all.sort_unstable();
+    let mut large = HashSet::new();
+    for (len, number) in all {
+        if !fits(len, limits, room) {
+            large.insert(number);
+        }
+    }
+    large
+}
+
+/// Whether there is room for so many bytes of code; it is taken.
+fn fits(len: usize, limits: &Limits, room: &mut usize) -> bool {
+    let left = room.checked_sub(len).filter(|_| len <= limits.code_len);
+    *room = left.unwrap_or(*room);
+    left.is_some()
+}
+
+/// Lists a file of code for which there is no room.
+fn too_large(file: &File, missed: &mut Vec<Missed>) {
+    let reason = "over a limit".to_owned();
+    missed.push(Missed { file: file.path.clone(), reason });
+}
+
 /// A command, or code in one, that can't be read to its end.
 fn unparsable(tree: &Tree, file: usize, missed: &mut Vec<Missed>) {
     let file = tree.files.get(file).map(|f| f.path.clone()).unwrap_or_default();
@@ -284,10 +333,6 @@ fn code(
     let mut miss = |reason: String| missed.push(Missed { file: file.path.clone(), reason });
     if let Nature::Unread(reason) = nature {
         miss(reason);
-        return None;
-    }
-    if file.bytes.len() > CODE_LEN_MAX {
-        miss("over a limit".to_owned());
         return None;
     }
     announce(&file.path);
@@ -316,7 +361,8 @@ fn code(
         let (line, _) = line_column(text, at);
         miss(format!("unparsable source, line {line}"));
     }
-    Some((language, module, spans))
+    // A copy is as large as it has to be; what grew while it was read is not.
+    Some((language, module.clone(), spans))
 }
 
 /// Lines of a `.pth` file that are code: `site` runs those that begin with `import`. Others are blanked, so that places
@@ -363,7 +409,7 @@ impl Run<'_> {
             units.push((one.unit, one.module));
         }
         let assembly = assemble::link(self.tree, units, configs.clone());
-        let followed = flow::follow(&assembly.project);
+        let followed = flow::follow(&assembly.project, self.limits.work);
         if followed.cut {
             let reason = "code that takes too long to follow".to_owned();
             missed.push(Missed { file: ".".to_owned(), reason });
@@ -696,6 +742,9 @@ impl Run<'_> {
         }
         if !self.seen.insert((number, u32::MAX, format!("{nature:?}"))) {
             return;
+        }
+        if !fits(file.bytes.len(), &self.limits, &mut self.room) {
+            return too_large(file, missed);
         }
         if let Some((language, module, spans)) = code(file, nature, missed, announce) {
             let unit = Unit { file: number, at: None, language, spans };

@@ -7,7 +7,8 @@ use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use screen::{Finding, Missed, Tree};
 use serde_json::{Value, json};
 
-use super::{intake, report, sandbox, upstream};
+use super::limits::Limits;
+use super::{report, sandbox, upstream};
 use crate::cli::ScreenChild;
 use crate::fail::Done;
 
@@ -20,7 +21,7 @@ pub fn run(args: &ScreenChild) -> Done {
         [Some(args.path.as_path()), args.upstream.as_deref()].into_iter().flatten().collect();
     let shut_in = match args.no_sandbox {
         true => None,
-        false => match sandbox::enter(&paths) {
+        false => match sandbox::enter(&paths, &Limits::of(&args.limit)) {
             Ok(sandbox) => Some(sandbox),
             Err(why) => {
                 say(&format!("refused {why}"));
@@ -47,13 +48,18 @@ fn say(line: &str) {
 
 fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
     let started = std::time::Instant::now();
-    let mut tree = match intake::read(&args.path) {
+    let limits = Limits::of(&args.limit);
+    let read = |path: &std::path::PathBuf| intake::read(path, &limits.intake);
+    let mut tree = match read(&args.path) {
         Ok(tree) => tree,
         Err(error) => return format!("unreadable {error}"),
     };
-    let upstream = match args.upstream.as_deref().map(intake::read) {
+    let upstream = match args.upstream.as_ref().map(read) {
         // Only what it is known by, and what is said of it, is kept.
-        Some(Ok(other)) => Some(upstream::Upstream::of(&other, &screen::screen(&other))),
+        Some(Ok(other)) => {
+            let found = screen::screen_announcing(&other, &limits.screen, &mut |_| {});
+            Some(upstream::Upstream::of(&other, &found))
+        }
         Some(Err(error)) => return format!("unreadable the project to compare to: {error}"),
         None => None,
     };
@@ -61,7 +67,7 @@ fn answer(args: &ScreenChild, shut_in: Option<sandbox::Sandbox>) -> String {
         tree.files.retain(|f| f.path != *file);
         tree.missed.push(Missed { file: file.clone(), reason: "parser crash".to_owned() });
     }
-    let mut outcome = screen::screen_announcing(&tree, &mut |file| {
+    let mut outcome = screen::screen_announcing(&tree, &limits.screen, &mut |file| {
         // An empty name: all are parsed.
         say(&format!("parsing {}", Value::from(file)));
     });

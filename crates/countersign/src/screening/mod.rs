@@ -2,8 +2,7 @@
 //! again, shut in, and takes the answer from one pipe as untrusted text.
 
 mod child;
-mod git;
-mod intake;
+mod limits;
 mod report;
 mod sandbox;
 mod suppress;
@@ -23,9 +22,10 @@ use crate::cmd::Context;
 use crate::fail::{Done, Exit, Fail};
 
 pub use child::run as run_child;
+pub use limits::Limit;
 
-/// How long a path may take: more than the processor time that it may have.
-const WAIT_MAX: Duration = Duration::from_secs(300);
+/// How long a path may take besides the processor time that it may have, in parts of that.
+const WAIT_PARTS: u64 = 2;
 /// Bytes of an answer that are read.
 const ANSWER_LEN_MAX: u64 = 64 << 20;
 
@@ -87,7 +87,7 @@ fn screen_one(path: &Path, args: &Screen) -> Result<Value, Fail> {
     let mut left_out: Vec<String> = Vec::new();
     // Each run that dies names one file more that is left out; three are enough to know what this is.
     for _ in 0..4 {
-        match ask_child(&path, upstream.as_deref(), args.no_sandbox, &left_out)? {
+        match ask_child(&path, upstream.as_deref(), args, &left_out)? {
             Asked::Answer(document) => return Ok(*document),
             Asked::Died(Some(file)) => left_out.push(file),
             Asked::Died(None) => break,
@@ -112,13 +112,16 @@ enum Asked {
 fn ask_child(
     path: &Path,
     upstream: Option<&Path>,
-    no_sandbox: bool,
+    args: &Screen,
     left_out: &[String],
 ) -> Result<Asked, Fail> {
     let exe: PathBuf = std::env::current_exe().map_err(Fail::failed)?;
     let mut command = Command::new(exe);
     command.arg("screen-child").arg(path).env_clear().stdin(Stdio::null());
-    if no_sandbox {
+    for limit in &args.limit {
+        command.arg("--limit").arg(limit.to_string());
+    }
+    if args.no_sandbox {
         command.arg("--no-sandbox");
     }
     if let Some(upstream) = upstream {
@@ -132,8 +135,10 @@ fn ask_child(
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| Fail::failed(format!("screening: {e}")))?;
+    let seconds = limits::Limits::of(&args.limit).seconds;
+    let wait = Duration::from_secs(seconds.saturating_mul(1 + WAIT_PARTS));
     let answer =
-        child.stdout.take().map_or_else(|| Ok(Vec::new()), |mut out| read_answer(&mut out));
+        child.stdout.take().map_or_else(|| Ok(Vec::new()), |mut out| read_answer(&mut out, wait));
     let _ = child.kill(); // it has answered, said too much, or is too late
     child.wait().map_err(Fail::failed)?;
     let answer = answer.map_err(Fail::failed)?;
@@ -166,10 +171,10 @@ fn ask_child(
 }
 
 /// Reads an answer to its end, or until it is too long or too late.
-fn read_answer(stdout: &mut ChildStdout) -> std::io::Result<Vec<u8>> {
+fn read_answer(stdout: &mut ChildStdout, wait: Duration) -> std::io::Result<Vec<u8>> {
     let (started, mut answer, mut piece) = (Instant::now(), Vec::new(), vec![0; 1 << 16]);
     while answer.len() as u64 <= ANSWER_LEN_MAX {
-        let Some(left) = WAIT_MAX.checked_sub(started.elapsed()) else { break };
+        let Some(left) = wait.checked_sub(started.elapsed()) else { break };
         let wait = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(0) + 1, tv_nsec: 0 };
         let mut asked = [PollFd::new(stdout, PollFlags::IN)];
         if poll(&mut asked, Some(&wait))? == 0 {

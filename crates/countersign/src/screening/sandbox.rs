@@ -11,6 +11,8 @@ use landlock::{
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
+use super::limits::Limits;
+
 /// What holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandbox {
@@ -18,19 +20,14 @@ pub struct Sandbox {
     pub landlock_abi: i32,
 }
 
-/// Memory that the process may map: stacks of 256 MiB, and what a tree needs.
-const MEMORY_MAX: u64 = 3 << 30;
-/// Seconds of processor time.
-const CPU_SECS_MAX: u64 = 120;
-
 /// Shuts this process in.
 ///
 /// # Errors
 /// What the kernel lacks or refuses; then nothing may be read.
-pub fn enter(paths: &[&Path]) -> Result<Sandbox, String> {
+pub fn enter(paths: &[&Path], most: &Limits) -> Result<Sandbox, String> {
     let limits = [
-        (Resource::As, MEMORY_MAX),
-        (Resource::Cpu, CPU_SECS_MAX),
+        (Resource::As, most.memory),
+        (Resource::Cpu, most.seconds),
         (Resource::Fsize, 0),
         (Resource::Core, 0),
         (Resource::Nofile, 256),
@@ -141,7 +138,7 @@ mod tests {
         let Ok(probe) = std::env::var(PROBE) else { return };
         let (what, dir) = probe.rsplit_once(' ').unwrap();
         let inside = Path::new(dir).join("inside");
-        enter(&[Path::new(dir)]).unwrap();
+        enter(&[Path::new(dir)], &Limits::of(&[])).unwrap();
         assert_eq!(std::fs::read(&inside).unwrap(), b"x");
         let done = match what {
             "read outside" => std::fs::read("/etc/hostname").is_ok(),

@@ -708,3 +708,30 @@ fn a_zip_with_two_members_of_one_name_is_not_whole() {
         assert!(matches!(code, 3 | 10) && !missed(&found).is_empty(), "{found}");
     }
 }
+
+#[test]
+fn limits_are_set_and_what_is_over_them_is_listed() {
+    let desk = Desk::new();
+    let long = format!("{GOOD}{}", "# more\n".repeat(200_000));
+    put(&desk, &[("r/a.py", GOOD), ("r/b.py", &long), ("r/c.py", &long), ("r/d.py", BAD)]);
+    assert_eq!(desk.run("screen r").0, 10);
+    std::fs::remove_file(desk.path("r/d.py")).unwrap();
+    assert_eq!(desk.run("screen r").0, 0);
+    for (limit, over) in [
+        ("file-mib=1", vec![("b.py", "over a limit"), ("c.py", "over a limit")]),
+        ("code-mib=1", vec![("b.py", "over a limit"), ("c.py", "over a limit")]),
+        ("all-code-mib=2", vec![("c.py", "over a limit")]),
+        ("files=1", vec![]),
+    ] {
+        let (code, found) = desk.run(&format!("screen r --limit {limit}"));
+        let missed = missed(&found);
+        assert!(code == 3 && !missed.is_empty(), "{limit} {found}");
+        for (file, reason) in over {
+            assert!(missed.contains(&(file.to_owned(), reason.to_owned())), "{limit} {missed:?}");
+        }
+    }
+    assert_eq!(desk.run("screen r --limit code-mib=2 --limit all-code-mib=4").0, 0);
+    for wrong in ["files", "files=0", "memory-mib=1", "nobody=1"] {
+        assert_eq!(desk.run(&format!("screen r --limit {wrong}")).0, 2, "{wrong}");
+    }
+}

@@ -57,12 +57,53 @@ const OBJECTS_MAX: usize = 1 << 27;
 /// Readers of a place from which on those that are there twice are looked for.
 const READERS_MAX: usize = 64;
 
-/// Who has read a place since it last grew.
-#[derive(Clone, Default, Debug)]
+/// Who has read a place since it last grew. There are millions, most of them with one reader.
+#[derive(Clone, Debug)]
 struct Readers {
-    scopes: Vec<u32>,
     /// The evaluation that read it last.
     turn: u32,
+    /// The last one, or `NOBODY`.
+    last: u32,
+    /// Those before.
+    #[expect(
+        clippy::box_collection,
+        reason = "three times as large otherwise, and mostly not there"
+    )]
+    others: Option<Box<Vec<u32>>>,
+}
+
+/// No scope.
+const NOBODY: u32 = u32::MAX;
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self { turn: 0, last: NOBODY, others: None }
+    }
+}
+
+impl Readers {
+    fn add(&mut self, scope: u32) {
+        if self.last == scope {
+            return;
+        }
+        let before = std::mem::replace(&mut self.last, scope);
+        if before == NOBODY {
+            return;
+        }
+        let others = self.others.get_or_insert_default();
+        if others.len() >= READERS_MAX && others.len() == others.capacity() {
+            others.sort_unstable();
+            others.dedup();
+        }
+        others.push(before);
+    }
+
+    /// All of them; none is left.
+    fn take(&mut self) -> impl Iterator<Item = u32> + use<> {
+        let Self { last, others, .. } = std::mem::take(self);
+        let others = others.map(|others| *others).unwrap_or_default();
+        others.into_iter().chain((last != NOBODY).then_some(last))
+    }
 }
 
 /// Places, who read them, and who is due.
@@ -135,16 +176,13 @@ impl Agenda {
         let (current, turn) = (self.current, self.turn);
         let readers = self.at(place, |readers| {
             let news = readers.turn == turn;
-            let mut all = std::mem::take(&mut readers.scopes);
-            readers.turn = 0;
-            all.retain(|scope| *scope != current || news);
-            all
+            readers.take().filter(move |scope| *scope != current || news)
         });
         for scope in readers.into_iter().flatten() {
             let is_over = self.evaluations.get(scope as usize).is_some_and(|e| *e >= self.most);
             if is_over && grown == Growth::Plain {
                 // It stays a reader: what counts may come later.
-                self.at(place, |readers| readers.scopes.push(scope));
+                self.at(place, |readers| readers.add(scope));
                 continue;
             }
             if let Some(due) = self.due.get_mut(scope as usize).filter(|due| !**due) {
@@ -160,15 +198,7 @@ impl Agenda {
         self.at(place, |readers| {
             if readers.turn != turn {
                 readers.turn = turn;
-                if readers.scopes.last() != Some(&current) {
-                    if readers.scopes.len() >= READERS_MAX
-                        && readers.scopes.len() == readers.scopes.capacity()
-                    {
-                        readers.scopes.sort_unstable();
-                        readers.scopes.dedup();
-                    }
-                    readers.scopes.push(current);
-                }
+                readers.add(current);
             }
         });
     }

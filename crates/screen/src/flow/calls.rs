@@ -217,7 +217,8 @@ impl<'a> Engine<'a> {
         for value in args.iter().chain(named.iter().map(|(_, v)| v)) {
             for thing in &value.things {
                 let Thing::Object(number) = thing else { continue };
-                let fields = self.object_of(*number).into_iter().flat_map(|o| o.values());
+                let fields =
+                    self.object_of(*number).into_iter().flat_map(|o| o.iter().map(|(_, v)| v));
                 let runs = |v: &&Value| v.things.iter().any(|t| matches!(t, Thing::Function(..)));
                 inner.extend(fields.filter(runs).take(HOOKS_MAX).cloned());
             }
@@ -333,11 +334,6 @@ impl<'a> Engine<'a> {
             state.on_load |= on_load;
             self.agenda.grow(Place::Loaded(module, scope), Growth::any(grown));
         }
-        let into = self.step(at, format!("handed to `{}`", code.name));
-        let pass = |value: &Value| {
-            let taints = value.taints.iter().map(|t| t.over(into.clone())).collect();
-            Value { taints, ..value.clone() }
-        };
         // Where the language gives the instance itself, it is no parameter.
         let bound = if code.has_this { 0 } else { bound };
         let last = code.params.len().saturating_sub(1);
@@ -377,8 +373,13 @@ impl<'a> Engine<'a> {
         for (nth, value) in &actual {
             let Some((name, _)) = code.params.get(*nth) else { continue };
             self.set(module, scope, name, &Value { taints: List::NONE, ..value.clone() });
-            let given = Value { things: List::NONE, taints: self.taints(value), ..value.clone() };
-            let grown = self.given.entry((module, scope, *nth)).or_default().join(&pass(&given));
+            let mut given =
+                Value { things: List::NONE, taints: self.taints(value), ..value.clone() };
+            if !given.taints.is_empty() {
+                let into = self.step(at, format!("handed to `{}`", code.name));
+                given.taints = given.taints.iter().map(|t| t.over(into.clone())).collect();
+            }
+            let grown = self.given.entry((module, scope, *nth)).or_default().join(&given);
             self.agenda.grow(Place::Given(module, scope), grown);
         }
         let answer = self.answer_of(module, scope).cloned().unwrap_or_default();

@@ -48,9 +48,9 @@ impl Engine<'_> {
             // Sections are members of the reader itself.
             for number in objects(&value).collect::<Vec<_>>() {
                 let fields = self.object_of(number).cloned().unwrap_or_default();
-                for (section, field) in fields {
+                for (section, field) in fields.iter() {
                     let path = format!("configparser.ConfigParser().{section}").into();
-                    self.patch(path, &field);
+                    self.patch(path, field);
                 }
             }
         }

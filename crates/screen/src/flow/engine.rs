@@ -22,8 +22,6 @@ pub const LARGE: usize = 150;
 const EVALUATIONS_LARGE: u32 = 5;
 /// Nesting of expressions that is followed.
 pub(super) const DEPTH_MAX: usize = 200;
-/// Expressions that are evaluated in all: some tens of seconds. Django, of 2,500 modules, needs a quarter.
-pub(super) const WORK_MAX: u64 = 15_000_000;
 /// Constants that are as long, or longer, may be a payload.
 const PIECE_LEN_MIN: usize = 16;
 /// Elements that are gone through one by one.
@@ -136,10 +134,10 @@ pub struct Followed {
     pub cut: bool,
 }
 
-/// Follows a project.
+/// Follows a project, and evaluates at most so many expressions.
 #[must_use]
-pub fn follow(project: &Project) -> Followed {
-    let mut engine = Engine::new(project);
+pub fn follow(project: &Project, work_max: u64) -> Followed {
+    let mut engine = Engine::new(project, work_max);
     // What runs when modules are loaded comes first: what has a name there is known to everything else then.
     let all = in_order(project);
     let is_loaded = |(module, scope): &&(usize, usize)| {
@@ -151,7 +149,7 @@ pub fn follow(project: &Project) -> Followed {
     engine.rounds(&all);
     let open = !engine.agenda.is_done();
     let too_deep = std::mem::take(&mut engine.too_deep);
-    let cut = open || engine.work >= WORK_MAX;
+    let cut = open || engine.work >= work_max;
     let commands = std::mem::take(&mut engine.commands);
     let written = std::mem::take(&mut engine.written);
     let runs = std::mem::take(&mut engine.runs);
@@ -216,11 +214,13 @@ pub(super) struct Engine<'a> {
     /// Names that are bound for the expression at hand.
     pub(super) bound: Vec<(Name, Value)>,
     pub(super) too_deep: BTreeSet<usize>,
+    /// Expressions that were evaluated, and how many may be.
     pub(super) work: u64,
+    pub(super) work_max: u64,
 }
 
 impl<'a> Engine<'a> {
-    fn new(project: &'a Project) -> Self {
+    fn new(project: &'a Project, work_max: u64) -> Self {
         let scopes = project
             .modules
             .iter()
@@ -252,6 +252,7 @@ impl<'a> Engine<'a> {
             bound: Vec::new(),
             too_deep: BTreeSet::new(),
             work: 0,
+            work_max,
         };
         engine.environment();
         for (number, linked) in project.modules.iter().enumerate() {
@@ -334,7 +335,7 @@ impl<'a> Engine<'a> {
                     self.evaluate(*module, *scope);
                 }
             }
-            if !any || self.work >= WORK_MAX {
+            if !any || self.work >= self.work_max {
                 break;
             }
         }
@@ -579,7 +580,7 @@ impl<'a> Engine<'a> {
             _ => None,
         });
         let fields: Vec<(Name, Value)> =
-            from.flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+            from.flat_map(|fields| fields.iter()).map(|(k, v)| (k.clone(), v.clone())).collect();
         for (key, field) in fields {
             self.set_member(&object, &key, &field);
         }

@@ -3,7 +3,6 @@
 use super::agenda::Place;
 use super::engine::{
     BASES_MAX, BOUND_MAX, DEPTH_MAX, Engine, JOINED_MAX, PATH_LEN_MAX, UNKNOWN, UNROLLED_MAX,
-    WORK_MAX,
 };
 use super::fold;
 use super::ir::{Expr, Name, Offset, Stmt};
@@ -142,7 +141,7 @@ impl<'a> Engine<'a> {
 
     pub(super) fn value(&mut self, expr: &'a Expr) -> Value {
         self.work += 1;
-        if self.work >= WORK_MAX {
+        if self.work >= self.work_max {
             return Value::default();
         }
         if self.depth >= DEPTH_MAX {
@@ -347,9 +346,9 @@ impl<'a> Engine<'a> {
             return None;
         };
         let held = self.object_of(*number)?;
-        let plain = !held.is_empty()
+        let plain = held.len() > 0
             && held.len() <= UNROLLED_MAX
-            && held.keys().all(|k| k.bytes().all(|b| b.is_ascii_digit()));
+            && held.iter().all(|(k, _)| k.bytes().all(|b| b.is_ascii_digit()));
         plain.then(|| self.items(over))
     }
 

@@ -13,10 +13,65 @@ const NESTING_MAX: usize = 3;
 /// Lists and maps in one another that are looked into for one value.
 const OBJECTS_MAX: usize = 40;
 
+/// Members from which on they are kept in a tree.
+const FEW: usize = 16;
+
+/// The members of a list or map, by name. There are very many of them, and most are small.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Fields {
+    few: Vec<(Name, Value)>,
+    /// All of them, where they are many.
+    many: Option<BTreeMap<Name, Value>>,
+}
+
+impl Fields {
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.few.binary_search_by(|(known, _)| (**known).cmp(name))
+    }
+
+    /// A member.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        match &self.many {
+            Some(many) => many.get(name),
+            None => self.few.get(self.place(name).ok()?).map(|(_, value)| value),
+        }
+    }
+
+    /// A member may be this too.
+    fn join(&mut self, name: &Name, value: &Value) -> Growth {
+        if let Some(many) = &mut self.many {
+            return match many.get_mut(name) {
+                Some(known) => known.join(value),
+                None => many.entry(name.clone()).or_default().join(value),
+            };
+        }
+        let at = self.place(name).unwrap_or_else(|at| {
+            self.few.insert(at, (name.clone(), Value::default()));
+            at
+        });
+        let grown = self.few.get_mut(at).map_or(Growth::No, |(_, known)| known.join(value));
+        if self.few.len() > FEW {
+            self.many = Some(std::mem::take(&mut self.few).into_iter().collect());
+        }
+        grown
+    }
+
+    /// Names and members, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Value)> {
+        let few = self.few.iter().map(|(name, value)| (name, value));
+        few.chain(self.many.iter().flat_map(|many| many.iter()))
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.many.as_ref().map_or(self.few.len(), |many| many.len())
+    }
+}
+
 /// A list or map.
 #[derive(Default)]
 pub(super) struct Object {
-    fields: BTreeMap<Name, Value>,
+    fields: Fields,
     /// What any of them may be.
     all: Value,
     /// Lists and maps in it.
@@ -25,10 +80,7 @@ pub(super) struct Object {
 
 impl Object {
     fn set(&mut self, name: &Name, value: &Value) -> Growth {
-        let grown = match self.fields.get_mut(name) {
-            Some(field) => field.join(value),
-            None => self.fields.entry(name.clone()).or_default().join(value),
-        };
+        let grown = self.fields.join(name, value);
         if grown > Growth::No {
             self.all.join(value);
             for thing in &value.things {
@@ -46,7 +98,7 @@ impl Object {
 
 impl Engine<'_> {
     /// A list or map by its number.
-    pub(super) fn object_of(&self, number: usize) -> Option<&BTreeMap<Name, Value>> {
+    pub(super) fn object_of(&self, number: usize) -> Option<&Fields> {
         self.agenda.touch(Place::Object(number));
         self.objects.get(number).map(|object| &object.fields)
     }
@@ -180,7 +232,7 @@ impl Engine<'_> {
             found.join(&Value::tainted(all.taints.clone()));
             let Some(object) = self.objects.get(number) else { continue };
             if !self.files.is_empty() {
-                object.fields.values().for_each(|field| self.files_named(field, &mut found));
+                object.fields.iter().for_each(|(_, field)| self.files_named(field, &mut found));
             }
             if depth + 1 < NESTING_MAX {
                 inner.extend(object.inner.iter().map(|number| (*number, depth + 1)));

@@ -577,7 +577,7 @@ impl Engine<'_> {
         let mut places: Vec<(usize, Value)> = Vec::new();
         for thing in &list.things {
             let Thing::Object(number) = thing else { continue };
-            let fields = self.object_of(*number).into_iter().flatten();
+            let fields = self.object_of(*number).into_iter().flat_map(|fields| fields.iter());
             places.extend(fields.filter_map(|(k, v)| Some((k.parse().ok()?, v.clone()))));
         }
         places.sort_by_key(|(at, _)| *at);

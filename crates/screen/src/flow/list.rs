@@ -3,13 +3,19 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// A list; a copy of it costs nothing until one of the two is changed.
+/// A list; a copy of it costs nothing. What is changed is made anew.
 #[derive(Clone, Debug)]
-pub struct List<T>(Option<Rc<Vec<T>>>);
+pub struct List<T>(Option<Rc<[T]>>);
 
 impl<T> List<T> {
     /// A list of nothing.
     pub const NONE: Self = Self(None);
+
+    /// A list of one.
+    #[must_use]
+    pub fn one(item: T) -> Self {
+        Self(Some(Rc::new([item])))
+    }
 
     /// Whether two are one and the same.
     #[must_use]
@@ -23,20 +29,31 @@ impl<T> List<T> {
 }
 
 impl<T: Clone> List<T> {
-    /// To be changed: its own from now on.
-    pub fn own(&mut self) -> &mut Vec<T> {
-        Rc::make_mut(self.0.get_or_insert_default())
-    }
-
     /// Adds one.
     pub fn push(&mut self, item: T) {
-        self.own().push(item);
+        self.extend([item]);
+    }
+
+    /// Puts one in another's place.
+    pub fn replace(&mut self, at: usize, item: T) {
+        if let Some(all) = &mut self.0
+            && let Some(one) = Rc::make_mut(all).get_mut(at)
+        {
+            *one = item;
+        }
     }
 
     /// Keeps some.
     pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
         if !self.iter().all(&keep) {
-            self.own().retain(keep);
+            *self = self.iter().filter(|item| keep(item)).cloned().collect();
+        }
+    }
+
+    /// Keeps the first ones.
+    pub fn truncate(&mut self, len: usize) {
+        if self.len() > len {
+            *self = self.iter().take(len).cloned().collect();
         }
     }
 }
@@ -51,13 +68,13 @@ impl<T> Deref for List<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
 impl<T> From<Vec<T>> for List<T> {
     fn from(items: Vec<T>) -> Self {
-        Self(if items.is_empty() { None } else { Some(Rc::new(items)) })
+        Self(if items.is_empty() { None } else { Some(items.into()) })
     }
 }
 
@@ -71,7 +88,7 @@ impl<T: Clone> Extend<T> for List<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
         let mut items = items.into_iter().peekable();
         if items.peek().is_some() {
-            self.own().extend(items);
+            *self = self.iter().cloned().chain(items).collect();
         }
     }
 }
@@ -81,7 +98,8 @@ impl<T: Clone> IntoIterator for List<T> {
     type IntoIter = std::vec::IntoIter<T>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.map(Rc::unwrap_or_clone).unwrap_or_default().into_iter()
+        let all: Vec<T> = self.iter().cloned().collect();
+        all.into_iter()
     }
 }
 
@@ -114,7 +132,8 @@ mod tests {
         one.retain(|n| *n > 0);
         one.extend([]);
         assert!(one.is(&other));
-        one.push(4);
+        one.push(5);
+        one.replace(3, 4);
         one.retain(|n| *n != 2);
         assert_eq!((&*one, &*other), (&[1, 3, 4][..], &[1, 2, 3][..]));
         assert_eq!(List::<u8>::default(), Vec::new().into());

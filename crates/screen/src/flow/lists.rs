@@ -1,8 +1,7 @@
 //! Lists and maps: what their methods put in, take out and hand to callbacks.
 
-use std::collections::BTreeMap;
-
 use super::engine::Engine;
+use super::held::Fields;
 use super::ir::Name;
 use super::library::{Asked, FIELDS_MAX, INTO, PAIRS_MAX, PAYLOAD_LEN_MIN, objects};
 use super::list::List;
@@ -67,7 +66,7 @@ impl Engine<'_> {
                 let object = Value::thing(Thing::Object(number));
                 let fields: Vec<(Name, Value)> = objects(base)
                     .filter_map(|n| self.object_of(n))
-                    .flatten()
+                    .flat_map(|fields| fields.iter())
                     .take(PAIRS_MAX)
                     .map(|(k, v)| (k.clone(), v.clone()))
                     .collect();
@@ -160,7 +159,7 @@ impl Engine<'_> {
         for from in objects(value).collect::<Vec<_>>() {
             held = true;
             if from != number {
-                let count = self.object_of(from).map_or(0, BTreeMap::len);
+                let count = self.object_of(from).map_or(0, Fields::len);
                 if count > FIELDS_MAX {
                     // Of a large one it is not told which member is which.
                     let any = self.element(&Value::thing(Thing::Object(from)));
@@ -187,7 +186,7 @@ impl Engine<'_> {
             let Thing::Object(number) = thing else { continue };
             let fields = self.object_of(*number).cloned().unwrap_or_default();
             let mut places: Vec<(usize, Value)> =
-                fields.into_iter().filter_map(|(k, v)| Some((k.parse().ok()?, v))).collect();
+                fields.iter().filter_map(|(k, v)| Some((k.parse().ok()?, v.clone()))).collect();
             places.sort_by_key(|(at, _)| *at);
             for (nth, (_, item)) in places.into_iter().enumerate() {
                 if nth > 0 {

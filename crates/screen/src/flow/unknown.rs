@@ -217,7 +217,7 @@ impl Engine<'_> {
                 let hosts = hosts.consts.iter().filter(|c| c.text().is_some_and(|t| has_host(&t)));
                 made.consts.extend(hosts.cloned());
             }
-            made.consts.own().truncate(4);
+            made.consts.truncate(4);
             value.join(&made);
         }
         value

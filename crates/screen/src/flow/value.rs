@@ -103,7 +103,7 @@ pub struct Taint {
     /// Where from.
     pub source: Source,
     /// The way, the source first.
-    pub steps: Rc<Vec<Step>>,
+    pub steps: Rc<[Step]>,
 }
 
 /// Steps after which what was fetched is no longer what an error carries.
@@ -115,7 +115,7 @@ impl Taint {
     /// Begins at a place.
     #[must_use]
     pub fn new(source: Source, step: Step) -> Self {
-        Self { source, steps: Rc::new(vec![step]) }
+        Self { source, steps: Rc::new([step]) }
     }
 
     /// Goes on over a place.
@@ -125,7 +125,7 @@ impl Taint {
             return self.clone();
         }
         let steps = self.steps.iter().cloned().chain([step]).collect();
-        Self { source: self.source.clone(), steps: Rc::new(steps) }
+        Self { source: self.source.clone(), steps }
     }
 
     /// The way up to where something was given, and from there on.
@@ -137,7 +137,7 @@ impl Taint {
                 steps.push(step.clone());
             }
         }
-        Self { source: self.source.clone(), steps: Rc::new(steps) }
+        Self { source: self.source.clone(), steps: steps.into() }
     }
 
     /// The same way from another source.
@@ -211,9 +211,8 @@ fn add<T: Clone>(
             let own = rank(item);
             if own > 0
                 && let Some(lesser) = list.iter().position(|known| rank(known) < own)
-                && let Some(lesser) = list.own().get_mut(lesser)
             {
-                *lesser = item.clone();
+                list.replace(lesser, item.clone());
                 grown = grown.max(grows(item));
             }
         }
@@ -252,7 +251,7 @@ impl Value {
     /// A constant.
     #[must_use]
     pub fn constant(constant: Const) -> Self {
-        Self { consts: vec![constant].into(), ..Self::default() }
+        Self { consts: List::one(constant), ..Self::default() }
     }
 
     /// Text.
@@ -264,7 +263,7 @@ impl Value {
     /// A thing.
     #[must_use]
     pub fn thing(thing: Thing) -> Self {
-        Self { things: vec![thing].into(), ..Self::default() }
+        Self { things: List::one(thing), ..Self::default() }
     }
 
     /// Something of a library.
@@ -282,7 +281,7 @@ impl Value {
     /// Only one place that its bytes come from.
     #[must_use]
     pub fn taint(taint: Taint) -> Self {
-        Self::tainted(vec![taint].into())
+        Self::tainted(List::one(taint))
     }
 
     /// May be the other too. Whether that is new. Of too many alternatives those stay that matter: who hides the one

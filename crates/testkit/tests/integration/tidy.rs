@@ -68,12 +68,14 @@ fn rooms_use_only_what_the_table_allows() {
         ("chaingraph", &[]),
         ("trace", &["chaingraph"]),
         ("screen", &[]),
+        ("intake", &["screen"]),
         (
             "countersign",
             &[
                 "chaingraph",
                 "coordinator",
                 "cosigner",
+                "intake",
                 "reader",
                 "screen",
                 "tlog",

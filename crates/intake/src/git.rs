@@ -6,10 +6,10 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read as _;
 
-use bitcoin::hashes::{Hash as _, HashEngine as _, sha1};
+use bitcoin_hashes::{Hash as _, HashEngine as _, sha1};
 use screen::{File, Missed, Tree};
 
-use super::intake::{FILE_LEN_MAX, FILES_MAX, TREE_LEN_MAX};
+use crate::Limits;
 
 /// Deltas on one another that are followed; git itself makes at most 4,095.
 const DELTAS_MAX: usize = 4_096;
@@ -23,8 +23,8 @@ const TAGS_MAX: usize = 8;
 const REPOSITORIES_MAX: usize = 64;
 /// Entries of trees that are gone through, in all.
 const ENTRIES_MAX: usize = 200_000;
-/// Bytes that are inflated, in all.
-const INFLATED_MAX: u64 = 2 * TREE_LEN_MAX;
+/// Bytes that are inflated, in all, as parts of those that a tree may have.
+const INFLATED_PARTS: u64 = 2;
 /// Bytes of a file that are read for what it leads to.
 const REF_LEN_MAX: usize = 1 << 10;
 
@@ -41,11 +41,12 @@ type Why = &'static str;
 
 /// Puts what refs lead to beside the working trees: as `REPOSITORY!/REF/PATH`, where it differs from what lies there
 /// already. The objects themselves are taken out of the tree.
-pub fn unfold(tree: &mut Tree) {
+pub fn unfold(tree: &mut Tree, limits: &Limits) {
     let mut len: u64 = tree.files.iter().map(|f| f.bytes.len() as u64).sum();
     let (mut found, mut missed, mut taken) = (Vec::new(), Vec::new(), HashSet::new());
     let folders = repositories(tree);
-    let room = Room { inflated: Cell::new(INFLATED_MAX), entries: Cell::new(ENTRIES_MAX) };
+    let inflated = Cell::new(limits.tree_len.saturating_mul(INFLATED_PARTS));
+    let room = Room { limits: *limits, inflated, entries: Cell::new(ENTRIES_MAX) };
     if folders.len() > REPOSITORIES_MAX {
         let reason = "repositories of git, over a limit".to_owned();
         missed.push(Missed { file: ".".to_owned(), reason });
@@ -148,18 +149,27 @@ struct Reader<'a> {
     room: &'a Room,
 }
 
-/// What is left of limits.
+/// Limits, and what is left of them.
 struct Room {
+    limits: Limits,
     inflated: Cell<u64>,
     entries: Cell<usize>,
 }
 
 impl Room {
     fn inflated(&self, bytes: &[u8]) -> Result<Vec<u8>, Why> {
-        let all = inflated(bytes)?;
+        let all = inflated(bytes, self.limits.file_len)?;
         let left = self.inflated.get().checked_sub(all.len() as u64);
         self.inflated.set(left.ok_or("over a limit")?);
         Ok(all)
+    }
+
+    /// What deltas make of a base, the last one first.
+    fn applied(&self, mut base: Vec<u8>, mut deltas: Vec<Vec<u8>>) -> Result<Vec<u8>, Why> {
+        while let Some(delta) = deltas.pop() {
+            base = patched(&base, &delta, self.limits.file_len).ok_or("a broken delta")?;
+        }
+        Ok(base)
     }
 
     fn entry(&self) -> Result<(), Why> {
@@ -203,7 +213,7 @@ impl Reader<'_> {
             let loose = id_of(&name.replace('/', "")).filter(|_| name.len() == 41);
             // Only what was understood is taken out: what else lies there may be run from there.
             if let Some(id) = loose
-                && matches!(whole(&file.bytes), Ok((kind, bytes)) if name_of(kind, &bytes) == id)
+                && matches!(whole(&file.bytes, self.room.limits.file_len), Ok((kind, bytes)) if name_of(kind, &bytes) == id)
             {
                 self.store.places.entry(id).or_default().push((number, None));
                 taken.insert(number);
@@ -400,9 +410,10 @@ impl Reader<'_> {
 
     fn keep(&mut self, path: String, bytes: Vec<u8>) {
         let len = bytes.len() as u64;
-        if len > FILE_LEN_MAX
-            || *self.len + len > TREE_LEN_MAX
-            || self.tree.files.len() + self.found.len() >= FILES_MAX
+        let limits = &self.room.limits;
+        if len > limits.file_len
+            || self.len.saturating_add(len) > limits.tree_len
+            || self.tree.files.len() + self.found.len() >= limits.files
         {
             return self.miss(path, "over a limit");
         }
@@ -436,7 +447,7 @@ impl Reader<'_> {
             let start = usize::try_from(at).map_err(|_| "a broken pack")?;
             let mut rest = bytes(file)?.get(start..).ok_or("a broken pack")?;
             let (kind, len) = head(&mut rest).ok_or("a broken pack")?;
-            if len > FILE_LEN_MAX {
+            if len > self.room.limits.file_len {
                 return Err("over a limit");
             }
             let kind = match kind {
@@ -459,19 +470,19 @@ impl Reader<'_> {
                         (other, Some(place)) => (file, at) = (other, place),
                         (other, None) => {
                             let (kind, base) = self.loose(bytes(other)?)?;
-                            return Ok((kind, applied(base, deltas)?));
+                            return Ok((kind, self.room.applied(base, deltas)?));
                         }
                     }
                     continue;
                 }
                 _ => return Err("a broken pack"),
             };
-            return Ok((kind, applied(self.room.inflated(rest)?, deltas)?));
+            return Ok((kind, self.room.applied(self.room.inflated(rest)?, deltas)?));
         }
     }
 
     fn loose(&self, bytes: &[u8]) -> Result<(Kind, Vec<u8>), Why> {
-        let (kind, bytes) = whole(bytes)?;
+        let (kind, bytes) = whole(bytes, self.room.limits.file_len)?;
         let left = self.room.inflated.get().checked_sub(bytes.len() as u64);
         self.room.inflated.set(left.ok_or("over a limit")?);
         Ok((kind, bytes))
@@ -479,8 +490,8 @@ impl Reader<'_> {
 }
 
 /// A loose object.
-fn whole(bytes: &[u8]) -> Result<(Kind, Vec<u8>), Why> {
-    let all = inflated(bytes)?;
+fn whole(bytes: &[u8], most: u64) -> Result<(Kind, Vec<u8>), Why> {
+    let all = inflated(bytes, most)?;
     let end = all.iter().position(|b| *b == 0).ok_or("a broken object")?;
     let word = all.get(..end).unwrap_or_default().split(|b| *b == b' ').next();
     let kind = word.and_then(Kind::of).ok_or("a broken object")?;
@@ -517,11 +528,11 @@ fn name_of(kind: Kind, bytes: &[u8]) -> Id {
     sha1::Hash::from_engine(engine).to_byte_array()
 }
 
-fn inflated(bytes: &[u8]) -> Result<Vec<u8>, Why> {
+fn inflated(bytes: &[u8], most: u64) -> Result<Vec<u8>, Why> {
     let mut all = Vec::new();
-    let read = flate2::read::ZlibDecoder::new(bytes).take(FILE_LEN_MAX + 1).read_to_end(&mut all);
+    let read = flate2::read::ZlibDecoder::new(bytes).take(most + 1).read_to_end(&mut all);
     match read {
-        Ok(len) if len as u64 <= FILE_LEN_MAX => Ok(all),
+        Ok(len) if len as u64 <= most => Ok(all),
         Ok(_) => Err("over a limit"),
         Err(_) => Err("a broken object"),
     }
@@ -588,15 +599,8 @@ fn distance(rest: &mut &[u8]) -> Option<u64> {
     Some(back)
 }
 
-/// What deltas make of a base, the last one first.
-fn applied(mut base: Vec<u8>, mut deltas: Vec<Vec<u8>>) -> Result<Vec<u8>, Why> {
-    while let Some(delta) = deltas.pop() {
-        base = patched(&base, &delta).ok_or("a broken delta")?;
-    }
-    Ok(base)
-}
-
-fn patched(base: &[u8], mut delta: &[u8]) -> Option<Vec<u8>> {
+/// What a delta makes of a base.
+fn patched(base: &[u8], mut delta: &[u8], most: u64) -> Option<Vec<u8>> {
     let size = |delta: &mut &[u8]| {
         let (mut len, mut shift) = (0_u64, 0);
         loop {
@@ -611,7 +615,7 @@ fn patched(base: &[u8], mut delta: &[u8]) -> Option<Vec<u8>> {
     if size(&mut delta)? != base.len() as u64 {
         return None;
     }
-    let len = size(&mut delta).filter(|len| *len <= FILE_LEN_MAX)?;
+    let len = size(&mut delta).filter(|len| *len <= most)?;
     let mut all: Vec<u8> = Vec::new();
     while let Some(code) = delta.split_off_first().copied() {
         match code {

@@ -1,23 +1,20 @@
 //! A path becomes a tree of files in memory: folders and archives, and archives in archives. Nothing is written anywhere,
 //! no link is followed, and whatever is left out is listed.
 
+mod git;
+mod limits;
+
 use std::io::Read;
 use std::path::Path;
 
 use screen::{File, Missed, Tree};
 
-/// Bytes of one file that are read.
-pub const FILE_LEN_MAX: u64 = 16 << 20;
+pub use limits::Limits;
+
 /// Bytes of a pack of git that are read.
 const PACK_LEN_MAX: u64 = 256 << 20;
-/// Bytes of all files together.
-pub const TREE_LEN_MAX: u64 = 400 << 20;
-/// Files of a tree.
-pub const FILES_MAX: usize = 200_000;
 /// What a compression may look back to, in KiB.
 const WINDOW_KIB_MAX: u32 = 128 << 10;
-/// Archives in archives.
-const NESTED_MAX: u32 = 3;
 /// Folders in folders.
 const DEPTH_MAX: u32 = 64;
 
@@ -25,26 +22,34 @@ const DEPTH_MAX: u32 = 64;
 ///
 /// # Errors
 /// Nothing can be read there at all.
-pub fn read(path: &Path) -> std::io::Result<Tree> {
+pub fn read(path: &Path, limits: &Limits) -> std::io::Result<Tree> {
     let root = std::fs::canonicalize(path).ok();
-    let mut intake = Intake { root, tree: Tree::default(), len: 0 };
+    let mut intake = Intake { root, ..Intake::new(limits) };
     if std::fs::metadata(path)?.is_dir() {
         intake.folder(path, "", 0);
     } else {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(TREE_LEN_MAX + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > TREE_LEN_MAX {
-            intake.miss(&name, "over a limit");
-        } else if !intake.archive("", &name, &bytes, 0) {
-            intake.keep(name, bytes);
-        }
+        std::fs::File::open(path)?.take(limits.tree_len + 1).read_to_end(&mut bytes)?;
+        intake.only(name, bytes);
     }
-    intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
-    super::git::unfold(&mut intake.tree);
-    intake.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
-    intake.tell_apart();
-    Ok(intake.tree)
+    Ok(intake.done())
+}
+
+/// What a file holds that lies nowhere: an archive, taken apart, or the file itself.
+#[must_use]
+pub fn of_bytes(name: &str, bytes: Vec<u8>, limits: &Limits) -> Tree {
+    let mut intake = Intake::new(limits);
+    intake.only(name.to_owned(), bytes);
+    intake.done()
+}
+
+/// A tree whose files are here already: repositories of git among them are read.
+#[must_use]
+pub fn of_files(files: Vec<File>, limits: &Limits) -> Tree {
+    let mut intake = Intake::new(limits);
+    intake.tree.files = files;
+    intake.done()
 }
 
 /// All frames of a Zstandard file, one after the other (RFC 8878, section 3.1).
@@ -94,13 +99,14 @@ fn members(directory: &[u8]) -> usize {
 }
 
 /// Bytes of a file that are read, by its name.
-fn most_of(path: &str) -> u64 {
+fn most_of(path: &str, limits: &Limits) -> u64 {
     let is_pack =
         path.contains("objects/pack/") && (path.ends_with(".pack") || path.ends_with(".idx"));
-    if is_pack { PACK_LEN_MAX } else { FILE_LEN_MAX }
+    if is_pack { PACK_LEN_MAX.max(limits.file_len) } else { limits.file_len }
 }
 
 struct Intake {
+    limits: Limits,
     /// The folder that is read, without links on its way.
     root: Option<std::path::PathBuf>,
     tree: Tree,
@@ -108,15 +114,41 @@ struct Intake {
 }
 
 impl Intake {
+    fn new(limits: &Limits) -> Self {
+        Self { limits: *limits, root: None, tree: Tree::default(), len: 0 }
+    }
+
+    /// Takes the only file that there is.
+    fn only(&mut self, name: String, bytes: Vec<u8>) {
+        if bytes.len() as u64 > self.limits.tree_len {
+            self.miss(&name, "over a limit");
+        } else if !self.archive("", &name, &bytes, 0) {
+            self.keep(name, bytes);
+        }
+    }
+
+    fn done(mut self) -> Tree {
+        self.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+        git::unfold(&mut self.tree, &self.limits);
+        self.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+        self.tell_apart();
+        self.tree
+    }
+
+    /// Whether there are as many files and gaps as there may be.
+    fn is_full(&self) -> bool {
+        self.tree.files.len() + self.tree.missed.len() > self.limits.files
+    }
+
     fn miss(&mut self, file: &str, reason: &str) {
         self.tree.missed.push(Missed { file: file.to_owned(), reason: reason.to_owned() });
     }
 
     /// Whether there is room for so many bytes more; if not, that is listed.
     fn fits(&mut self, path: &str, len: u64) -> bool {
-        let fits = len <= most_of(path)
-            && self.len + len <= TREE_LEN_MAX
-            && self.tree.files.len() < FILES_MAX;
+        let fits = len <= most_of(path, &self.limits)
+            && self.len.saturating_add(len) <= self.limits.tree_len
+            && self.tree.files.len() < self.limits.files;
         if !fits {
             self.miss(path, "over a limit");
         }
@@ -157,7 +189,7 @@ impl Intake {
         let Ok(entries) = std::fs::read_dir(dir) else { return self.miss(shown, "unreadable") };
         for entry in entries {
             let Ok(entry) = entry else { return self.miss(shown, "unreadable") };
-            if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
+            if self.is_full() {
                 return self.miss(shown, "over a limit");
             }
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
@@ -193,7 +225,7 @@ impl Intake {
         }
         let mut bytes = Vec::new();
         let read = std::fs::File::open(from)
-            .and_then(|file| file.take(most_of(&path) + 1).read_to_end(&mut bytes));
+            .and_then(|file| file.take(most_of(&path, &self.limits) + 1).read_to_end(&mut bytes));
         if read.is_err() {
             return self.miss(&path, "unreadable");
         }
@@ -215,7 +247,7 @@ impl Intake {
             _ => None,
         };
         let Some(packed) = packed else { return false };
-        if depth > NESTED_MAX {
+        if depth > self.limits.nested {
             self.miss(&path, "over a limit");
             return true;
         }
@@ -241,7 +273,7 @@ impl Intake {
     /// What a compressed file holds: an archive, or a file under the name without the compression's.
     fn unpacked(&mut self, path: &str, end: &str, reader: impl Read, depth: u32) {
         let mut inner = Vec::new();
-        let left = TREE_LEN_MAX.saturating_sub(self.len);
+        let left = self.limits.tree_len.saturating_sub(self.len);
         match reader.take(left + 1).read_to_end(&mut inner) {
             Ok(_) if inner.len() as u64 <= left => {
                 let name = path.trim_end_matches(end).to_owned();
@@ -269,8 +301,9 @@ impl Intake {
         }
         let mut bytes = Vec::new();
         // What an archive says of a length is not believed.
-        match reader.by_ref().take(FILE_LEN_MAX + 1).read_to_end(&mut bytes) {
-            Ok(_) if bytes.len() as u64 <= FILE_LEN_MAX => {
+        let most = most_of(&path, &self.limits);
+        match reader.by_ref().take(most + 1).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() as u64 <= most => {
                 if !self.archive(&format!("{archive}!/"), name, &bytes, depth + 1) {
                     self.keep(path, bytes);
                 }
@@ -290,7 +323,7 @@ impl Intake {
             self.miss(path, "members of one name, or a directory that is not whole");
         }
         for number in 0..archive.len() {
-            if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
+            if self.is_full() {
                 return self.miss(path, "over a limit");
             }
             let named = archive.name_for_index(number).and_then(Result::ok);
@@ -325,7 +358,7 @@ impl Intake {
         let mut archive = tar::Archive::new(bytes);
         let Ok(entries) = archive.entries() else { return self.miss(path, "unreadable") };
         for entry in entries {
-            if self.tree.files.len() + self.tree.missed.len() > FILES_MAX {
+            if self.is_full() {
                 return self.miss(path, "over a limit");
             }
             let Ok(entry) = entry else { return self.miss(path, "unreadable") };
