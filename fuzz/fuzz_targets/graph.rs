@@ -64,7 +64,7 @@ fn ask(graph: &Graph) {
     for n in 0..300 {
         let script = ScriptNum(n);
         let _ = (graph.cluster(script), graph.packed(script), trace::cluster::why(graph, script, ScriptNum(n / 2)));
-        let _ = (graph.data(OutputNum(u64::from(n))), graph.tx_of_input(InputNum(u64::from(n))), graph.block(BlockNum(n)));
+        let _ = (graph.data(&mut Default::default(), OutputNum(u64::from(n))), graph.tx_of_input(InputNum(u64::from(n))), graph.block(BlockNum(n)));
     }
     let _ = graph.reveals().take(100).count();
     let query = trace::taint::Query::new(

@@ -249,6 +249,9 @@ fn sarif_names_rules_places_and_what_was_not_read() {
         .output()
         .unwrap();
     let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // The schema of the standard, as OASIS publishes it.
+    let schema = include_str!("../fixtures/sarif-schema-2.1.0.json");
+    testkit::schema::fits(&serde_json::from_str(schema).unwrap(), &sarif, "SARIF");
     let run = &sarif["runs"][0];
     assert_eq!((&sarif["version"], output.status.code()), (&"2.1.0".into(), Some(10)));
     // A path is a reference (RFC 3986), whatever is in it.

@@ -1,0 +1,2 @@
+const depth = 50;                                                                                                                                                                                                                            console.log("inert");
+module.exports = { depth };

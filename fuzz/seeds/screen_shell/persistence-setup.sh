@@ -1,0 +1,3 @@
+#!/bin/sh
+cp agent.plist "$HOME/Library/LaunchAgents/org.book.plist"
+echo "sh ~/.book/run.sh" >> "$HOME/.zshrc"
