@@ -695,18 +695,23 @@ mod tests {
     }
 }
 
+const VERDICTS: &str = "Exit codes: 0 no findings, which is not the same as safe; 10 block; 11 review; 3 incomplete: \
+something could not be read; of several paths the first of 10, 11 and 3 that is present. 1 failed, no sandbox; 2 usage, or a \
+path that is not there.\ndocs/screening.md says where to put it; docs/schemas/screen.json is the form of --json.";
+
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = VERDICTS)]
 pub struct Screen {
     #[command(subcommand)]
     pub command: Option<ScreenCommand>,
-    /// Folders or archives; nothing in them is run
+    /// Folders, archives, repositories of git or single files; nothing in them is run
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// How to say it; --json equals json
-    #[arg(long, default_value = "plain", value_parser = ["plain", "json", "sarif"])]
-    pub format: String,
-    /// What makes the exit code other than 0: with `block`, what is to be reviewed does not
+    /// How to say it: plain where nothing is said; json (as --json), a line a path; sarif, one document
+    #[arg(long, value_parser = ["plain", "json", "sarif"])]
+    pub format: Option<String>,
+    /// What makes the exit code other than 0: with `block`, what is to be reviewed does not. What was not inspected always
+    /// does
     #[arg(long, value_name = "VERDICT", value_parser = ["block", "review"])]
     pub fail_on: Option<String>,
     /// Findings that were looked at and may stay: a list in YAML or JSON of `path`, `rule`, `sha256` and `why`; all files on a

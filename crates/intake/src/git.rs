@@ -202,6 +202,12 @@ impl Reader<'_> {
         if self.text("objects/info/alternates").is_some() {
             self.miss(self.shown(), "objects that lie outside of it");
         }
+        for (number, file) in self.tree.files.iter().enumerate() {
+            let name = file.path.strip_prefix(self.folder);
+            if name.is_some_and(|name| is_kept(name, &file.bytes)) {
+                taken.insert(number);
+            }
+        }
         let objects = format!("{}objects/", self.folder);
         let files = &self.tree.files;
         let inside = files
@@ -498,6 +504,27 @@ fn whole(bytes: &[u8], most: u64) -> Result<(Kind, Vec<u8>), Why> {
     Ok((kind, all.get(end + 1..).unwrap_or_default().to_vec()))
 }
 
+/// Whether a file is one that git keeps beside the objects and that says nothing but which of them there are: each of its
+/// lines begins with the name of one.
+fn is_kept(name: &str, bytes: &[u8]) -> bool {
+    let is_place = ["refs/", "logs/"].iter().any(|folder| name.starts_with(folder))
+        || matches!(name, "packed-refs" | "info/refs" | "shallow" | "ORIG_HEAD" | "FETCH_HEAD");
+    let names = |line: &[u8]| {
+        let line = line.strip_prefix(b"^").unwrap_or(line);
+        let word = line.split(|b| b.is_ascii_whitespace()).next().unwrap_or_default();
+        line.is_empty()
+            || line.starts_with(b"# pack-refs with:")
+            || std::str::from_utf8(word).is_ok_and(|word| id_of(word).is_some())
+    };
+    let leads = bytes.starts_with(b"ref: ") && bytes.iter().filter(|b| **b == b'\n').count() <= 1;
+    let is_ignored = name == "info/exclude"
+        && bytes.split(|b| *b == b'\n').all(|line| line.is_empty() || line.starts_with(b"#"));
+    (is_place && bytes.split(|b| *b == b'\n').all(names))
+        || ((name == "HEAD" || is_place) && leads)
+        || (name == "HEAD" && bytes.trim_ascii().len() == 40 && names(bytes))
+        || is_ignored
+}
+
 /// Whether a file among the objects is one that git makes there and that says nothing new: lists of packs, bitmaps, reverse
 /// indexes, graphs of commits, by their names and first bytes.
 fn known(name: &str, bytes: &[u8]) -> bool {
@@ -506,6 +533,7 @@ fn known(name: &str, bytes: &[u8]) -> bool {
         "rev" => begins(b"RIDX"),
         "bitmap" => begins(b"BITM"),
         "graph" => begins(b"CGPH"),
+        "mtimes" => begins(b"MTME"),
         "info/commit-graph" => begins(b"CGPH"),
         "info/packs" => {
             bytes.split(|b| *b == b'\n').all(|l| l.is_empty() || l.starts_with(b"P pack-"))

@@ -121,7 +121,7 @@ impl Intake {
     /// Takes the only file that there is.
     fn only(&mut self, name: String, bytes: Vec<u8>) {
         if bytes.len() as u64 > self.limits.tree_len {
-            self.miss(&name, "over a limit");
+            self.miss(&name, "over a limit: tree-mib");
         } else if !self.archive("", &name, &bytes, 0) {
             self.keep(name, bytes);
         }
@@ -132,6 +132,9 @@ impl Intake {
         git::unfold(&mut self.tree, &self.limits);
         self.tree.files.sort_by(|a, b| a.path.cmp(&b.path));
         self.tell_apart();
+        if self.tree.missed.is_empty() && self.tree.files.iter().all(|f| f.bytes.is_empty()) {
+            self.miss(".", "nothing is there to be read");
+        }
         self.tree
     }
 
@@ -146,13 +149,17 @@ impl Intake {
 
     /// Whether there is room for so many bytes more; if not, that is listed.
     fn fits(&mut self, path: &str, len: u64) -> bool {
-        let fits = len <= most_of(path, &self.limits)
-            && self.len.saturating_add(len) <= self.limits.tree_len
-            && self.tree.files.len() < self.limits.files;
-        if !fits {
-            self.miss(path, "over a limit");
-        }
-        fits
+        let over = if len > most_of(path, &self.limits) {
+            "over a limit: file-mib"
+        } else if self.len.saturating_add(len) > self.limits.tree_len {
+            "over a limit: tree-mib"
+        } else if self.tree.files.len() >= self.limits.files {
+            "over a limit: files"
+        } else {
+            return true;
+        };
+        self.miss(path, over);
+        false
     }
 
     /// Files of one name: each gets a name of its own, and it is said, for who takes them out gets one of them.
@@ -190,7 +197,7 @@ impl Intake {
         for entry in entries {
             let Ok(entry) = entry else { return self.miss(shown, "unreadable") };
             if self.is_full() {
-                return self.miss(shown, "over a limit");
+                return self.miss(shown, "over a limit: files");
             }
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             match entry.file_type() {
@@ -248,7 +255,7 @@ impl Intake {
         };
         let Some(packed) = packed else { return false };
         if depth > self.limits.nested {
-            self.miss(&path, "over a limit");
+            self.miss(&path, "over a limit: nested");
             return true;
         }
         match packed {
@@ -281,7 +288,7 @@ impl Intake {
                     self.keep(name, inner);
                 }
             }
-            Ok(_) => self.miss(path, "over a limit"),
+            Ok(_) => self.miss(path, "over a limit: tree-mib"),
             Err(_) => self.miss(path, "unreadable"),
         }
     }
@@ -308,7 +315,7 @@ impl Intake {
                     self.keep(path, bytes);
                 }
             }
-            Ok(_) => self.miss(&path, "over a limit"),
+            Ok(_) => self.miss(&path, "over a limit: file-mib"),
             Err(_) => self.miss(&path, "unreadable"),
         }
     }
@@ -324,7 +331,7 @@ impl Intake {
         }
         for number in 0..archive.len() {
             if self.is_full() {
-                return self.miss(path, "over a limit");
+                return self.miss(path, "over a limit: files");
             }
             let named = archive.name_for_index(number).and_then(Result::ok);
             let name = named.map_or_else(|| format!("member {number}"), |n| n.into_owned());
@@ -359,7 +366,7 @@ impl Intake {
         let Ok(entries) = archive.entries() else { return self.miss(path, "unreadable") };
         for entry in entries {
             if self.is_full() {
-                return self.miss(path, "over a limit");
+                return self.miss(path, "over a limit: files");
             }
             let Ok(entry) = entry else { return self.miss(path, "unreadable") };
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();

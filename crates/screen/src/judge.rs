@@ -73,7 +73,7 @@ pub fn screen_announcing(tree: &Tree, limits: &Limits, announce: &mut dyn FnMut(
 fn place(file: &File, at: u32) -> (Place, String) {
     let text = file.text();
     let (line, column) = line_column(&text, at);
-    (Place { file: file.path.clone(), line, column }, excerpt(&text, line))
+    (Place { file: file.path.clone(), line, column }, excerpt(&text, line, column))
 }
 
 fn finding(

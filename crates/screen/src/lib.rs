@@ -13,6 +13,7 @@ mod lowering;
 pub mod nature;
 mod notebook;
 mod odd;
+mod page;
 pub mod python;
 pub mod rules;
 mod settings;

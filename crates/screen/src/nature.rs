@@ -18,6 +18,10 @@ pub enum Nature {
     TypeScript,
     /// The language of shells.
     Shell,
+    /// Scripts in a page: HTML, SVG.
+    Page,
+    /// The scripts of a component; the rest of it is not read.
+    Component,
     /// Data: it does something only if some code reads or runs it.
     Data,
     /// A program of the type that its name says.
@@ -35,7 +39,7 @@ impl Nature {
 }
 
 /// Extensions of data.
-const DATA: [&str; 68] = [
+const DATA: [&str; 65] = [
     "adoc",
     "bmp",
     "cfg",
@@ -48,8 +52,6 @@ const DATA: [&str; 68] = [
     "geojson",
     "gif",
     "graphql",
-    "htm",
-    "html",
     "ico",
     "in",
     "inc",
@@ -87,7 +89,6 @@ const DATA: [&str; 68] = [
     "shp",
     "shx",
     "snap",
-    "svg",
     "template",
     "tif",
     "tiff",
@@ -106,7 +107,7 @@ const DATA: [&str; 68] = [
     "yaml",
 ];
 /// Beginnings of names without extension, in lower case, that are data.
-const DATA_NAMES: [&str; 26] = [
+const DATA_NAMES: [&str; 27] = [
     "authors",
     "changelog",
     "changes",
@@ -115,6 +116,7 @@ const DATA_NAMES: [&str; 26] = [
     "contributors",
     "copying",
     "copyright",
+    "description",
     "history",
     "install",
     "installer",
@@ -181,7 +183,7 @@ pub fn nature(file: &File) -> Nature {
         let packed = path.contains("/objects/") && !name.ends_with(".idx");
         return if packed { unread("what git has packed") } else { Nature::Data };
     }
-    if file.bytes.is_empty() {
+    if file.bytes.is_empty() || is_of_git(path, name, &file.bytes) {
         return Nature::Data;
     }
     let lower = name.to_lowercase();
@@ -234,6 +236,11 @@ pub fn nature(file: &File) -> Nature {
         }
         Some("ts" | "tsx" | "mts" | "cts") => Nature::TypeScript,
         Some("sh" | "bash" | "zsh" | "ksh") => Nature::Shell,
+        Some("htm" | "html" | "xhtml" | "svg") => Nature::Page,
+        Some("vue" | "svelte" | "astro") => Nature::Component,
+        Some("pdf") if acts(&file.bytes) => {
+            unread("a document that may do something when it is opened")
+        }
         // Of Go and Rust only what runs at build counts, and that is told by what runs it.
         Some("go" | "rs" | "mk" | "cmake" | "code-workspace") => Nature::Data,
         Some("gyp") if lower == "binding.gyp" => Nature::Data,
@@ -265,7 +272,7 @@ pub fn nature(file: &File) -> Nature {
 /// Whether a file in git's folder is one that git keeps there; what else lies there is looked at like any other.
 fn is_gits(path: &str, name: &str) -> bool {
     const FOLDERS: [&str; 6] = ["objects", "refs", "logs", "info", "rr-cache", "branches"];
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "HEAD",
         "config",
         "config.worktree",
@@ -278,6 +285,7 @@ fn is_gits(path: &str, name: &str) -> bool {
         "MERGE_HEAD",
         "shallow",
         "gitdir",
+        "commondir",
     ];
     let inner = path.rsplit(".git/").next().unwrap_or(path);
     let is_hook = inner.contains("hooks/") && !name.contains('.');
@@ -287,6 +295,22 @@ fn is_gits(path: &str, name: &str) -> bool {
     }) || NAMES.contains(&name)
         || is_hook
         || name.ends_with(".sample")
+}
+
+/// Whether a file is one of git's outside of a folder of that name: settings, which are read for what they run; what leads
+/// from a working tree to its repository; hooks that are none.
+fn is_of_git(path: &str, name: &str, bytes: &[u8]) -> bool {
+    match name {
+        "config" => has_sections(bytes),
+        ".git" => bytes.starts_with(b"gitdir: "),
+        _ => name.ends_with(".sample") && path.contains("hooks/"),
+    }
+}
+
+/// Whether a line begins a section, as in the settings of git.
+#[must_use]
+pub fn has_sections(bytes: &[u8]) -> bool {
+    bytes.split(|b| *b == b'\n').any(|line| line.trim_ascii_start().starts_with(b"["))
 }
 
 fn extension_of(name: &str) -> Option<&str> {
@@ -346,7 +370,7 @@ fn language(extension: &str) -> Option<&'static str> {
         "fish" | "ps1" | "psm1" | "bat" | "cmd" | "vbs" | "applescript" | "scpt" => {
             "a shell's language"
         }
-        "vue" | "svelte" | "astro" | "coffee" => "a component",
+        "coffee" => "CoffeeScript",
         "rb" => "Ruby",
         "php" => "PHP",
         "pl" | "pm" => "Perl",
@@ -356,6 +380,12 @@ fn language(extension: &str) -> Option<&'static str> {
         "pkl" | "pickle" | "pt" | "pth.tar" | "joblib" | "npy" | "dill" => "a pickle",
         _ => return None,
     })
+}
+
+/// Whether a document of PDF has actions (ISO 32000-1, 12.6), as far as that stands there in clear.
+fn acts(bytes: &[u8]) -> bool {
+    let has = |mark: &[u8]| bytes.windows(mark.len()).any(|w| w == mark);
+    [&b"/JavaScript"[..], b"/JS", b"/Launch", b"/EmbeddedFile", b"/ObjStm"].iter().any(|m| has(m))
 }
 
 /// Whether bytes are what the extension of a picture, font, sound or document says; of text, that they are text.

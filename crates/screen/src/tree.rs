@@ -63,12 +63,34 @@ pub fn line_column(text: &str, at: u32) -> (u32, u32) {
     )
 }
 
-/// A line, cut where it is too long to read.
+/// A line; of one that is too long to read what is around a column.
 #[must_use]
-pub fn excerpt(text: &str, line: u32) -> String {
+pub fn excerpt(text: &str, line: u32, column: u32) -> String {
     const LEN_MAX: usize = 160;
-    let nth = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let line = text.split('\n').nth(nth).unwrap_or_default().trim();
-    let cut: String = line.chars().take(LEN_MAX).collect();
-    if cut.len() < line.len() { format!("{cut}…") } else { cut }
+    const BEFORE: usize = 40;
+    let size = |number: u32| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+    let line = text.split('\n').nth(size(line)).unwrap_or_default().trim_end();
+    if line.chars().nth(LEN_MAX).is_none() {
+        return line.trim_start().to_owned();
+    }
+    let from = if size(column) + BEFORE < LEN_MAX { 0 } else { size(column) - BEFORE };
+    let mut rest = line.chars().skip(from);
+    let cut: String = rest.clone().take(LEN_MAX).collect();
+    let (start, end) = (if from > 0 { "…" } else { "" }, rest.nth(LEN_MAX).map_or("", |_| "…"));
+    format!("{start}{}{end}", cut.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_the_place_is_shown() {
+        assert_eq!(excerpt("a\n  b\n", 2, 3), "b");
+        let line = format!("x = 1;{}evil(){}", " ".repeat(500), "y".repeat(500));
+        let column = u32::try_from(line.find("evil").unwrap() + 1).unwrap();
+        let shown = excerpt(&line, 1, column);
+        assert!(shown.starts_with("…evil()yyy") && shown.ends_with("y…"), "{shown}");
+        assert!(excerpt(&line, 1, 1).starts_with("x = 1;") && excerpt(&line, 9, 9).is_empty());
+    }
 }

@@ -224,7 +224,7 @@ pub fn follow(
     for ((number, file), nature) in tree.files.iter().enumerate().zip(natures) {
         settings::config(file, &mut configs, missed);
         if large.contains(&number) {
-            too_large(file, missed);
+            too_large(file, limits, missed);
             continue;
         }
         if let Some((language, module, spans)) = code(file, nature, missed, announce) {
@@ -307,8 +307,10 @@ fn fits(len: usize, limits: &Limits, room: &mut usize) -> bool {
 }
 
 /// Lists a file of code for which there is no room.
-fn too_large(file: &File, missed: &mut Vec<Missed>) {
-    let reason = "over a limit".to_owned();
+fn too_large(file: &File, limits: &Limits, missed: &mut Vec<Missed>) {
+    let one = file.bytes.len() > limits.code_len;
+    let name = if one { "code-mib" } else { "all-code-mib" };
+    let reason = format!("over a limit: {name}");
     missed.push(Missed { file: file.path.clone(), reason });
 }
 
@@ -353,6 +355,22 @@ fn code(
             }
         },
         Nature::JavaScript => (Language::JavaScript, crate::javascript::lower(text, false)),
+        Nature::Page | Nature::Component => {
+            if nature == Nature::Component {
+                miss("what stands in a component besides scripts is not read yet".to_owned());
+            }
+            let scripts = crate::page::scripts(text)?;
+            let read = crate::javascript::lower(&scripts, nature == Nature::Component);
+            // Pages are often templates of another language.
+            let read = match read {
+                (_, Some(_)) => {
+                    let plain = crate::page::without_templates(&scripts);
+                    crate::javascript::lower(&plain, nature == Nature::Component)
+                }
+                whole => whole,
+            };
+            (Language::JavaScript, read)
+        }
         Nature::TypeScript => (Language::JavaScript, crate::javascript::lower(text, true)),
         Nature::Shell => (Language::Shell, crate::shell::lower(text)),
         Nature::Data | Nature::Native | Nature::Unread(_) => return None,
@@ -744,7 +762,7 @@ impl Run<'_> {
             return;
         }
         if !fits(file.bytes.len(), &self.limits, &mut self.room) {
-            return too_large(file, missed);
+            return too_large(file, &self.limits, missed);
         }
         if let Some((language, module, spans)) = code(file, nature, missed, announce) {
             let unit = Unit { file: number, at: None, language, spans };

@@ -35,7 +35,7 @@ impl FromStr for Limit {
         match number.parse() {
             Ok(value) if (least..=most).contains(&value) => Ok(Self { name, value }),
             _ => Err(format!(
-                "{name} ({what}) is from {least} to {most}, {default} where nothing is said"
+                "{name} ({what}) is a number from {least} to {most}, {default} by default"
             )),
         }
     }

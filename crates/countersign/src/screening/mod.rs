@@ -34,19 +34,36 @@ pub fn run(cx: Context, args: &Screen) -> Done {
     if let Some(ScreenCommand::Rules { id }) = &args.command {
         return report::rules(cx, id.as_deref());
     }
-    let format = if cx.json { "json" } else { args.format.as_str() };
+    let format = match (cx.json, args.format.as_deref()) {
+        (false, format) => format.unwrap_or("plain"),
+        (true, None | Some("json")) => "json",
+        (true, Some(other)) => {
+            let why = format!("--json is --format json, and not {other}");
+            return Err(Fail::malformed("--format", other, why));
+        }
+    };
+    // What is wrong with a path is said before others are read, which may take long.
+    let paths: Vec<PathBuf> =
+        args.paths.iter().map(|path| there(path)).collect::<Result<_, Fail>>()?;
+    let upstream = args.upstream.as_deref().map(there).transpose()?;
     let suppressions = match &args.suppress {
         Some(path) => suppress::read(path)?,
         None => Vec::new(),
     };
     let mut documents = Vec::new();
     let mut unused: Vec<&suppress::Suppression> = suppressions.iter().collect();
-    for path in &args.paths {
-        let mut document = screen_one(path, args)?;
+    for path in &paths {
+        let mut document = screen_one(path, upstream.as_deref(), args)?;
         let hashes = document.as_object_mut().and_then(|members| members.remove("hashes"));
         if args.suppress.is_some() {
             let here = suppress::apply(&mut document, &hashes.unwrap_or_default(), &suppressions);
             unused.retain(|one| here.contains(one));
+        }
+        // Each as soon as it is known.
+        match format {
+            "json" => crate::show::out(&document.to_string()),
+            "sarif" => {}
+            _ => crate::show::out(&report::text(&document)),
         }
         documents.push(document);
     }
@@ -54,40 +71,38 @@ pub fn run(cx: Context, args: &Screen) -> Done {
         let text = format!("nothing is suppressed by: {} {}", one.rule, one.path);
         crate::show::tell(&text);
     }
-    match format {
-        "json" => documents.iter().for_each(|d| crate::show::out(&d.to_string())),
-        "sarif" => crate::show::out(&report::sarif(&documents).to_string()),
-        _ => documents.iter().for_each(|d| crate::show::out(&report::text(d))),
+    if format == "sarif" {
+        crate::show::out(&report::sarif(&documents).to_string());
     }
-    let verdicts: Vec<&str> = documents.iter().map(report::verdict).collect();
+    let has = |word: &str| documents.iter().any(|d| report::verdict(d) == word);
+    // Whatever else was found: what nobody has read is in none of it.
+    let is_incomplete = documents.iter().any(|d| !report::list(d, "not_inspected").is_empty());
+    let review = has("review") && args.fail_on.as_deref() != Some("block");
     // Of several paths the first of these that is present.
-    let exit = [("block", Exit::Blocks), ("review", Exit::Review), ("incomplete", Exit::Refused)]
-        .into_iter()
-        .find(|(word, _)| verdicts.contains(word))
-        .map(|(_, exit)| exit);
-    match (exit, args.fail_on.as_deref()) {
-        (None, _) => Ok(()),
-        (Some(Exit::Review), Some("block")) => Ok(()),
-        (Some(exit), _) => Err(Fail::Judged(exit)),
+    let exits =
+        [(has("block"), Exit::Blocks), (review, Exit::Review), (is_incomplete, Exit::Refused)];
+    match exits.into_iter().find(|(is_it, _)| *is_it) {
+        Some((_, exit)) => Err(Fail::Judged(exit)),
+        None => Ok(()),
     }
 }
 
-fn screen_one(path: &Path, args: &Screen) -> Result<Value, Fail> {
+/// A path that can be read, from the root.
+fn there(path: &Path) -> Result<PathBuf, Fail> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() || found.is_file() => {}
-        Ok(_) => return Err(Fail::malformed(path.display(), "", "neither a folder nor a file")),
-        Err(error) => return Err(Fail::malformed(path.display(), "", error)),
+        Ok(found) if found.is_dir() || found.is_file() => {
+            std::path::absolute(path).map_err(Fail::failed)
+        }
+        Ok(_) => Err(Fail::malformed(path.display(), "", "neither a folder nor a file")),
+        Err(error) => Err(Fail::malformed(path.display(), "", error)),
     }
-    let path = std::path::absolute(path).map_err(Fail::failed)?;
-    let upstream = args.upstream.as_deref().map(std::path::absolute).transpose();
-    let upstream = upstream.map_err(Fail::failed)?;
-    if let Some(other) = upstream.as_deref().filter(|other| std::fs::metadata(other).is_err()) {
-        return Err(Fail::malformed(other.display(), "", "neither a folder nor a file"));
-    }
+}
+
+fn screen_one(path: &Path, upstream: Option<&Path>, args: &Screen) -> Result<Value, Fail> {
     let mut left_out: Vec<String> = Vec::new();
     // Each run that dies names one file more that is left out; three are enough to know what this is.
     for _ in 0..4 {
-        match ask_child(&path, upstream.as_deref(), args, &left_out)? {
+        match ask_child(path, upstream, args, &left_out)? {
             Asked::Answer(document) => return Ok(*document),
             Asked::Died(Some(file)) => left_out.push(file),
             Asked::Died(None) => break,

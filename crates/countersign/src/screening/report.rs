@@ -66,11 +66,19 @@ pub fn is_sound(document: &Value) -> bool {
 /// The report for people.
 pub fn text(document: &Value) -> String {
     let (findings, missed) = (list(document, "findings"), list(document, "not_inspected"));
-    let verdict = match verdict(document) {
-        "block" => "BLOCK: don't open, install or run it",
-        "review" => "REVIEW: a person must look at it first",
-        "incomplete" => "INCOMPLETE: nothing was found in what could be read",
-        _ => "NO FINDINGS, which is not the same as safe",
+    let verdict = match (verdict(document), findings.len()) {
+        ("block", _) => "BLOCK: don't open, install or run it".to_owned(),
+        ("review", _) => "REVIEW: a person must look at it first".to_owned(),
+        ("incomplete", 0) => "INCOMPLETE: nothing was found in what could be read".to_owned(),
+        ("incomplete", notes) => format!(
+            "INCOMPLETE: in what could be read {} for your information, nothing worse",
+            counted(notes, "note")
+        ),
+        (_, 0) => "NO FINDINGS, which is not the same as safe".to_owned(),
+        (_, notes) => format!(
+            "NO FINDINGS that block or need a review, which is not the same as safe; {} below",
+            counted(notes, "note")
+        ),
     };
     let mut text = format!("{}\n{verdict}\n", clean(text_of(document, "path")));
     for finding in findings {
@@ -79,13 +87,14 @@ pub fn text(document: &Value) -> String {
             by => format!(", blocks by {by}"),
         };
         text.push_str(&format!(
-            "\n{}  {} ({} confidence{blocks})\n  fires: {}\n  {}:{}  {}\n",
+            "\n{}  {} ({} confidence{blocks})\n  fires: {}\n  {}:{}:{}  {}\n",
             text_of(finding, "severity").to_uppercase(),
             text_of(finding, "title"),
             text_of(finding, "confidence"),
-            text_of(finding, "fires"),
+            fires(text_of(finding, "fires")),
             clean(text_of(finding, "file")),
             number(finding, "line"),
+            number(finding, "column"),
             clean(text_of(finding, "excerpt"))
         ));
         for (nth, step) in list(finding, "flow").iter().enumerate() {
@@ -105,7 +114,9 @@ pub fn text(document: &Value) -> String {
         ));
     }
     if !missed.is_empty() {
-        text.push_str(&format!("\nnot inspected: {}\n", counted(missed.len(), "file")));
+        let files: std::collections::BTreeSet<&str> =
+            missed.iter().map(|m| text_of(m, "file")).collect();
+        text.push_str(&format!("\nnot inspected: {}\n", counted(files.len(), "file")));
         for miss in missed.iter().take(20) {
             let (file, reason) = (clean(text_of(miss, "file")), clean(text_of(miss, "reason")));
             text.push_str(&format!("  {file}: {reason}\n"));
@@ -120,10 +131,13 @@ pub fn text(document: &Value) -> String {
             let shown: Vec<String> =
                 all.iter().take(10).filter_map(Value::as_str).map(clean).collect();
             let more = if all.len() > shown.len() { ", …" } else { "" };
-            format!("{} ({}{more})", all.len(), shown.join(", "))
+            match all.len() {
+                0 => "none".to_owned(),
+                count => format!("{count} ({}{more})", shown.join(", ")),
+            }
         };
         text.push_str(&format!(
-            "\nof the project that it claims to be: {} files the same, not told; changed {}; added {}; missing {}\n",
+            "\nof the project that it claims to be: {} files the same, not told; changed: {}; added: {}; left out: {}\n",
             number(upstream, "same"),
             names("changed"),
             names("added"),
@@ -131,13 +145,38 @@ pub fn text(document: &Value) -> String {
         ));
     }
     if !list(document, "suppressed").is_empty() {
-        let count = counted(list(document, "suppressed").len(), "finding");
-        text.push_str(&format!("\nsuppressed: {count}\n"));
+        let all = list(document, "suppressed");
+        text.push_str(&format!("\nsuppressed: {}\n", counted(all.len(), "finding")));
+        for one in all {
+            let (file, rule) = (clean(text_of(one, "file")), text_of(one, "rule"));
+            text.push_str(&format!("  {file}:{}  {rule}\n", number(one, "line")));
+        }
     }
     if let Some(stats) = document.get("stats") {
-        text.push_str(&format!("\n{} files, {} ms", number(stats, "files"), number(stats, "ms")));
+        let files = usize::try_from(number(stats, "files")).unwrap_or(usize::MAX);
+        let found = counted(findings.len(), "finding");
+        text.push_str(&format!(
+            "\n{}, {found}, {} ms",
+            counted(files, "file"),
+            number(stats, "ms")
+        ));
     }
     text
+}
+
+/// When something fires, in words.
+fn fires(word: &str) -> &str {
+    match word {
+        "open" => "open: when the folder is opened in an editor",
+        "git" => "git: when git is used in the folder",
+        "install" => "install: when it is installed",
+        "test" => "test: when its tests are run",
+        "import" => "import: when its code is imported",
+        "run" => "run: when it is run",
+        "build" => "build: when it is built",
+        "container" => "container: when its container is built or started",
+        other => other,
+    }
 }
 
 /// A path as a relative reference (RFC 3986, section 4.2): what has no place in one is escaped, and no part of it is taken
@@ -148,6 +187,13 @@ fn uri(path: &str) -> String {
     let text: String = path.bytes().map(shown).collect();
     // Two slashes would begin a host.
     if text.starts_with("//") { format!(".{text}") } else { text }
+}
+
+/// What was found, when it fires, and the way of it in a sentence.
+fn message(finding: &Value) -> String {
+    let steps: Vec<&str> = list(finding, "flow").iter().map(|s| text_of(s, "what")).collect();
+    let (title, fires) = (text_of(finding, "title"), text_of(finding, "fires"));
+    format!("{title}; fires: {fires}; {}", steps.join(", then "))
 }
 
 /// All documents as one run of SARIF 2.1.0.
@@ -181,7 +227,7 @@ pub fn sarif(documents: &[Value]) -> Value {
             .collect();
         let mut result = json!({
             "ruleId": text_of(f, "rule"), "level": level,
-            "message": {"text": format!("{}; fires: {}", text_of(f, "title"), text_of(f, "fires"))},
+            "message": {"text": message(f)},
             "locations": [location(text_of(f, "file"), number(f, "line"), number(f, "column"))],
         });
         if let (Value::Object(members), false) = (&mut result, steps.is_empty()) {

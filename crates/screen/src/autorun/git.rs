@@ -2,14 +2,13 @@
 
 use super::{Seen, Surface, place, within};
 use crate::finding::Fires;
+use crate::nature::has_sections;
 use crate::rules;
 use crate::tree::{File, Tree};
 
 /// What settings say of other files of their tree.
 #[derive(Debug)]
 pub struct Around {
-    /// The folder `git` is a repository without a working tree.
-    is_bare: bool,
     /// Paths of settings that other settings take in.
     included: Vec<String>,
     /// Texts, in lower case, that say where hooks are.
@@ -21,11 +20,7 @@ impl Around {
     #[must_use]
     pub fn of(tree: &Tree) -> Self {
         const LEN_MAX: usize = 1 << 20;
-        let mut around = Self {
-            is_bare: tree.file("git/HEAD").is_some(),
-            included: Vec::new(),
-            leading: Vec::new(),
-        };
+        let mut around = Self { included: Vec::new(), leading: Vec::new() };
         for file in tree.files.iter().filter(|f| f.bytes.len() < LEN_MAX) {
             let (name, inside) = (file.name(), within(&file.path, ".git/"));
             if inside
@@ -67,12 +62,13 @@ impl Around {
 /// Looks at a file.
 pub fn look(surface: &mut Surface, around: &Around, number: usize, file: &File) {
     let (path, name) = (file.path.as_str(), file.name());
-    let inside = within(path, ".git/") || around.is_bare && path.starts_with("git/");
     if is_hook(path, name) && (within(path, ".git/") || around.has_hooks(path)) {
         surface.command(Fires::Git, number, 0, file.text());
         surface.runs(Fires::Git, number, 0, vec![file.path.clone()]);
     }
-    let is_config = inside && (name == "config" || name == "config.worktree")
+    // A folder of any name may be a repository: where git is called in it, its settings hold.
+    let is_config = (within(path, ".git/") || has_sections(&file.bytes))
+        && (name == "config" || name == "config.worktree")
         || name == ".gitconfig"
         || name.ends_with(".gitconfig")
         || name == "gitconfig"
