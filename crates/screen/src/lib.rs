@@ -3,6 +3,7 @@
 
 pub mod assemble;
 pub mod autorun;
+mod code;
 pub mod command;
 pub mod finding;
 pub mod flow;

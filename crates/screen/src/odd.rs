@@ -9,12 +9,13 @@ mod persistence;
 mod words;
 
 use crate::autorun::Seen;
+use crate::code::is_text;
 use crate::command;
 use crate::finding::{Confidence, Fires, Severity};
 use crate::nature::{Nature, nature};
 use crate::rules;
 use crate::tree::{File, Tree};
-use crate::waves::{Id, Waves, is_text};
+use crate::waves::{Id, Waves};
 
 /// Looks at a tree, and at what its code does.
 #[must_use]
