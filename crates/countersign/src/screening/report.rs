@@ -273,7 +273,7 @@ pub fn rules(cx: Context, id: Option<&str>) -> Done {
     let line = |r: &&screen::rules::Rule| match id {
         None => format!("{:<26}{}\n", r.id, r.title),
         Some(_) => format!(
-            "{}\n  {}\n  why: {}\n  check: {}\n  {}\n",
+            "{}\n  {}\n  why: {}\n  check: {}\n  ATT&CK: {}\n",
             r.id,
             r.title,
             r.why,

@@ -41,8 +41,11 @@ pub fn read(path: &Path) -> Result<Vec<Suppression>, Fail> {
     if bytes.len() as u64 > LEN_MAX {
         return Err(malformed(String::new(), format!("it has more than {LEN_MAX} bytes")));
     }
-    let all: Vec<Suppression> =
-        serde_saphyr::from_slice(&bytes).map_err(|e| malformed(String::new(), e.to_string()))?;
+    let all: Vec<Suppression> = serde_saphyr::from_slice(&bytes).map_err(|e| {
+        // The first line says what and where; those below draw it.
+        let why = e.to_string();
+        malformed(String::new(), why.lines().next().unwrap_or_default().to_owned())
+    })?;
     for (nth, one) in all.iter().enumerate() {
         let at = || format!("entry {}", nth + 1);
         if !screen::rules::ALL.iter().any(|r| r.id == one.rule) {
