@@ -184,6 +184,17 @@ mod tests {
             compared.is_same("a-2.tar!/a-2/a/x.py")
                 && !compared.is_same("a-2.tar!/a-2/conftest.py")
         );
+        // What was not inspected is upstream's own where it is the same file, for the same reason, there too.
+        let missed =
+            |path: &str, reason: &str| Missed { file: path.to_owned(), reason: reason.to_owned() };
+        let mut found = screen::screen(&other);
+        found.missed.push(missed("a-1.tar!/a-1/a/x.py", "over a limit"));
+        found.missed.push(missed("a-1.tar!/a-1/setup.py", "over a limit"));
+        let upstream = Upstream::of(&other, &found);
+        let compared = Compared::of(&own, &upstream);
+        assert!(!compared.is_unknown(&missed("a-2.tar!/a-2/a/x.py", "over a limit")));
+        assert!(compared.is_unknown(&missed("a-2.tar!/a-2/a/x.py", "unreadable")));
+        assert!(compared.is_unknown(&missed("a-2.tar!/a-2/setup.py", "over a limit")));
         assert_eq!(top(&tree(&[("x/ab/c", ""), ("x/ac/d", "")])), "x/");
         assert_eq!(top(&tree(&[("x", ""), ("y/z", "")])), "");
         assert_eq!(top(&tree(&[("ä/ö/1", ""), ("ä/ü/1", "")])), "ä/");
