@@ -15,6 +15,8 @@ pub use limits::Limits;
 const PACK_LEN_MAX: u64 = 256 << 20;
 /// What a compression may look back to, in KiB.
 const WINDOW_KIB_MAX: u32 = 128 << 10;
+/// Bytes of a header for all members of a tar.
+const PAX_LEN_MAX: u64 = 1 << 16;
 /// Folders in folders.
 const DEPTH_MAX: u32 = 64;
 
@@ -82,20 +84,82 @@ impl Read for Zstd<'_> {
     }
 }
 
-/// How many members the directory of a zip has, from where it begins (APPNOTE 4.3.12).
-fn members(directory: &[u8]) -> usize {
+/// Extensions of archives. What has another name is kept as a file too: bytes can be an archive and code at once.
+const ARCHIVES: [&str; 28] = [
+    "7z", "apk", "bz2", "crate", "docx", "ear", "egg", "epub", "gem", "gz", "jar", "nupkg", "odt",
+    "pptx", "tar", "tbz", "tbz2", "tgz", "txz", "tzst", "vsix", "war", "whl", "xlsx", "xpi", "xz",
+    "zip", "zst",
+];
+
+fn is_named_so(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    name.rsplit_once('.').is_some_and(|(_, end)| ARCHIVES.contains(&end))
+}
+
+/// Whether a zip is one to every reader: its last record ends where it ends, and the directory stands right before that,
+/// whole, with each member once, under the one name that stands before its bytes too (APPNOTE 4.3.7, 4.3.12, 4.3.16).
+fn is_plain_zip(zip: &[u8], directory: u64, count: usize) -> bool {
+    const END_LEN: usize = 22;
     const HEADER_LEN: usize = 46;
-    let (mut rest, mut count) = (directory, 0);
-    while rest.starts_with(b"PK\x01\x02") {
-        count += 1;
-        let len = |at: usize| {
-            let two = rest.get(at..at + 2).and_then(|two| two.try_into().ok());
-            usize::from(two.map_or(0, u16::from_le_bytes))
-        };
-        let next = HEADER_LEN + len(28) + len(30) + len(32);
-        rest = rest.get(next..).unwrap_or_default();
-    }
-    count
+    const LOCAL_LEN: usize = 30;
+    const UNICODE_PATH: u16 = 0x7075;
+    let two = |from: usize| {
+        let two = zip.get(from..from.checked_add(2)?)?.try_into().ok()?;
+        Some(u16::from_le_bytes(two))
+    };
+    let four = |from: usize| {
+        let four = zip.get(from..from.checked_add(4)?)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(four)).ok()
+    };
+    let is_plain = || {
+        let tail = zip.len().saturating_sub(END_LEN + usize::from(u16::MAX));
+        let end = tail + zip.get(tail..)?.windows(4).rposition(|w| w == b"PK\x05\x06")?;
+        let is_last = end + END_LEN + usize::from(two(end + 20)?) == zip.len();
+        let is_one = two(end + 4)? == 0 && two(end + 6)? == 0;
+        let all = usize::from(two(end + 8)?);
+        let (len, at) = (four(end + 12)?, four(end + 16)?);
+        if !is_last
+            || !is_one
+            || two(end + 8)? != two(end + 10)?
+            || all != count
+            || at.checked_add(len)? != end
+            || u64::try_from(at).ok()? != directory
+        {
+            return None;
+        }
+        let mut header = at;
+        for _ in 0..count {
+            if zip.get(header..header + 4)? != b"PK\x01\x02" {
+                return None;
+            }
+            let (name_len, extra_len) = (two(header + 28)?, two(header + 30)?);
+            let name_at = header + HEADER_LEN;
+            let name = zip.get(name_at..name_at + usize::from(name_len))?;
+            let mut extra =
+                zip.get(name_at + name.len()..name_at + name.len() + usize::from(extra_len))?;
+            while let [a, b, c, d, rest @ ..] = extra {
+                if u16::from_le_bytes([*a, *b]) == UNICODE_PATH {
+                    return None;
+                }
+                extra = rest.get(usize::from(u16::from_le_bytes([*c, *d]))..)?;
+            }
+            let local = four(header + 42)?;
+            let local_len = usize::from(two(local + 26)?);
+            if zip.get(local..local + 4)? != b"PK\x03\x04"
+                || zip.get(local + LOCAL_LEN..local + LOCAL_LEN + local_len)? != name
+            {
+                return None;
+            }
+            header = name_at + name.len() + usize::from(extra_len) + usize::from(two(header + 32)?);
+        }
+        (header == end).then_some(())
+    };
+    is_plain().is_some()
+}
+
+/// A name as a folder has it: without parts that say nothing.
+fn plain_name(name: &str) -> String {
+    name.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
 }
 
 /// Bytes of a file that are read, by its name.
@@ -122,7 +186,7 @@ impl Intake {
     fn only(&mut self, name: String, bytes: Vec<u8>) {
         if bytes.len() as u64 > self.limits.tree_len {
             self.miss(&name, "over a limit: tree-mib");
-        } else if !self.archive("", &name, &bytes, 0) {
+        } else if !self.archive("", &name, &bytes, 0) || !is_named_so(&name) {
             self.keep(name, bytes);
         }
     }
@@ -236,7 +300,7 @@ impl Intake {
         if read.is_err() {
             return self.miss(&path, "unreadable");
         }
-        if !self.archive("", &path, &bytes, 0) {
+        if !self.archive("", &path, &bytes, 0) || !is_named_so(&path) {
             self.keep(path, bytes);
         }
     }
@@ -284,7 +348,7 @@ impl Intake {
         match reader.take(left + 1).read_to_end(&mut inner) {
             Ok(_) if inner.len() as u64 <= left => {
                 let name = path.trim_end_matches(end).to_owned();
-                if !self.archive("", &name, &inner, depth + 1) {
+                if !self.archive("", &name, &inner, depth + 1) || !is_named_so(&name) {
                     self.keep(name, inner);
                 }
             }
@@ -295,7 +359,8 @@ impl Intake {
 
     /// A member of an archive, by its name there.
     fn member(&mut self, archive: &str, name: &str, mut reader: impl Read, len: u64, depth: u32) {
-        let path = format!("{archive}!/{name}");
+        let plain = plain_name(name);
+        let path = format!("{archive}!/{plain}");
         let climbs = name.starts_with('/')
             || name.contains('\\')
             || name.split('/').any(|part| part == "..")
@@ -311,7 +376,8 @@ impl Intake {
         let most = most_of(&path, &self.limits);
         match reader.by_ref().take(most + 1).read_to_end(&mut bytes) {
             Ok(_) if bytes.len() as u64 <= most => {
-                if !self.archive(&format!("{archive}!/"), name, &bytes, depth + 1) {
+                let above = format!("{archive}!/");
+                if !self.archive(&above, &plain, &bytes, depth + 1) || !is_named_so(&path) {
                     self.keep(path, bytes);
                 }
             }
@@ -324,10 +390,9 @@ impl Intake {
         let Ok(mut archive) = zip::ZipArchive::new(std::io::Cursor::new(bytes)) else {
             return self.miss(path, "unreadable");
         };
-        // The library keeps one of several members of a name.
-        let directory = usize::try_from(archive.central_directory_start()).ok();
-        if directory.and_then(|at| bytes.get(at..)).map(members) != Some(archive.len()) {
-            self.miss(path, "members of one name, or a directory that is not whole");
+        // The library keeps one of several members of a name, and takes an earlier record where the last is broken.
+        if !is_plain_zip(bytes, archive.central_directory_start(), archive.len()) {
+            self.miss(path, "a zip that other programs may read in another way");
         }
         for number in 0..archive.len() {
             if self.is_full() {
@@ -336,7 +401,11 @@ impl Intake {
             let named = archive.name_for_index(number).and_then(Result::ok);
             let name = named.map_or_else(|| format!("member {number}"), |n| n.into_owned());
             match archive.by_index(number) {
-                Ok(member) if member.is_dir() => {}
+                Ok(member) if member.is_dir() && member.size() == 0 => {}
+                Ok(member) if member.is_dir() => {
+                    drop(member);
+                    self.miss(&format!("{path}!/{name}"), "a folder that holds bytes");
+                }
                 Ok(member) => {
                     let len = member.size();
                     if member.is_symlink() {
@@ -368,17 +437,55 @@ impl Intake {
             if self.is_full() {
                 return self.miss(path, "over a limit: files");
             }
-            let Ok(entry) = entry else { return self.miss(path, "unreadable") };
+            let Ok(mut entry) = entry else { return self.miss(path, "unreadable") };
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let kind = entry.header().entry_type();
             let len = entry.size();
-            if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
-                self.member(path, name.trim_start_matches("./"), entry, len, depth);
+            if kind.is_pax_global_extensions() {
+                let mut text = Vec::new();
+                let read = entry.take(PAX_LEN_MAX + 1).read_to_end(&mut text);
+                // Commits are named there, by git; what says more may change all names that follow.
+                if read.is_err() || text.len() as u64 > PAX_LEN_MAX || !is_comment(&text) {
+                    self.miss(path, "a header for all members");
+                }
+                continue;
+            }
+            if has_other_names(&mut entry) {
+                self.miss(&format!("{path}!/{name}"), "a member of several names");
+            }
+            if kind.is_dir() {
+                if len > 0 {
+                    self.miss(&format!("{path}!/{name}"), "a folder that holds bytes");
+                }
             } else if kind.is_symlink() || kind.is_hard_link() {
                 self.miss(&format!("{path}!/{name}"), "a link");
             } else if kind.is_block_special() || kind.is_character_special() || kind.is_fifo() {
                 self.miss(&format!("{path}!/{name}"), "a device or pipe");
+            } else {
+                // Of other types too a file is made (POSIX, pax, ustar interchange format, typeflag).
+                self.member(path, &name, entry, len, depth);
             }
         }
     }
+}
+
+/// Whether records of pax are comments only.
+fn is_comment(text: &[u8]) -> bool {
+    let key = |line: &[u8]| line.splitn(2, |b| *b == b' ').nth(1).map(<[u8]>::to_vec);
+    let mut lines = text.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    lines.all(|line| key(line).is_some_and(|key| key.starts_with(b"comment=")))
+}
+
+/// Whether a member has records that other programs take for its name: one twice, or that of a sparse file.
+fn has_other_names<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
+    let Ok(Some(records)) = entry.pax_extensions() else { return false };
+    let mut seen = std::collections::BTreeSet::new();
+    for record in records {
+        let Ok(record) = record else { return true };
+        let key = record.key_bytes();
+        if key.starts_with(b"GNU.sparse.") || !seen.insert(key.to_vec()) {
+            return true;
+        }
+    }
+    false
 }

@@ -71,7 +71,12 @@ pub fn code(
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut spans = Vec::new();
     let (language, (module, error)) = match nature {
-        Nature::Python => (Language::Python, crate::python::lower(text)),
+        Nature::Python => {
+            if let Some(coding) = strange_coding(text) {
+                miss(format!("source in the encoding `{coding}`"));
+            }
+            (Language::Python, crate::python::lower(text))
+        }
         Nature::PythonLines => (Language::Python, crate::python::lower(&lines_of_code(text))),
         Nature::Notebook => match crate::notebook::code(text) {
             Some((code, places)) => {
@@ -115,9 +120,46 @@ pub fn code(
 /// Lines of a `.pth` file that are code: `site` runs those that begin with `import`. Others are blanked, so that places
 /// stay what they are.
 fn lines_of_code(text: &str) -> String {
+    // Where `str.splitlines` of Python ends lines.
+    let is_end = |c: char| {
+        matches!(
+            c,
+            '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
     let keep = |line: &str| line.starts_with("import ") || line.starts_with("import\t");
-    let line = |line: &str| if keep(line) { line.to_owned() } else { " ".repeat(line.len()) };
-    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    let line = |whole: &str| {
+        let line = whole.trim_end_matches(is_end);
+        let text = if keep(line) { line.to_owned() } else { " ".repeat(line.len()) };
+        let end = whole.len() - line.len();
+        format!("{text}{}{}", "\n".repeat(end.min(1)), " ".repeat(end.saturating_sub(1)))
+    };
+    text.split_inclusive(is_end).map(line).collect()
+}
+
+/// An encoding that a file of Python says it is in (PEP 263), where letters of it may be others than those that are read.
+fn strange_coding(text: &str) -> Option<String> {
+    const PLAIN: [&str; 12] = [
+        "utf-8",
+        "utf8",
+        "utf-8-sig",
+        "ascii",
+        "us-ascii",
+        "latin-1",
+        "latin1",
+        "iso-8859-1",
+        "iso8859-1",
+        "iso-8859-15",
+        "cp1252",
+        "windows-1252",
+    ];
+    let lines = text.split(['\n', '\r']).take(3);
+    let coding = lines.filter(|line| line.trim_start().starts_with('#')).find_map(|line| {
+        let rest = line.split_once("coding")?.1.strip_prefix([':', '='])?.trim_start();
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
+        Some(rest.get(..end.unwrap_or(rest.len()))?.to_lowercase().replace('_', "-"))
+    })?;
+    (!PLAIN.contains(&coding.as_str())).then_some(coding)
 }
 
 /// Whether bytes are text, as no font or picture is: at their beginning, in their middle or at their end.

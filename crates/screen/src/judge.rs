@@ -375,8 +375,12 @@ const fn rule_of(sink: Sink) -> &'static Rule {
 
 /// The host of an endpoint: without scheme, user and port.
 fn host(endpoint: &str) -> &str {
-    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let after = |start: &str| endpoint.strip_prefix(start);
+    let rest = endpoint.split_once("://").map(|(_, rest)| rest);
+    let rest = rest.or_else(|| after("https:")).or_else(|| after("http:")).unwrap_or(endpoint);
+    let rest = rest.trim_start_matches(['/', '\\']);
+    // Clients take either slash for the end of it.
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),

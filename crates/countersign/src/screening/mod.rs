@@ -143,7 +143,7 @@ fn ask_child(
         command.arg("--upstream").arg(upstream);
     }
     for file in left_out {
-        command.arg("--leave-out").arg(file);
+        command.arg(format!("--leave-out={file}"));
     }
     let mut child = command
         .stdout(Stdio::piped())

@@ -131,7 +131,30 @@ fn ends(path: &str, end: &str) -> bool {
 fn json(file: &File) -> Option<Json> {
     let text = file.text();
     let text = text.trim_start_matches('\u{feff}');
+    if is_deep(text) {
+        return None;
+    }
     jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()).ok().flatten()
+}
+
+/// Whether brackets stand in one another deeper than anybody writes: the parser goes down as deep.
+fn is_deep(text: &str) -> bool {
+    const DEPTH_MAX: usize = 1_000;
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
 }
 
 /// JSON of a file, which is listed where it can't be read.

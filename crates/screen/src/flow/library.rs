@@ -76,18 +76,48 @@ impl Asked<'_> {
 
 /// Whether a text names a host: `https://host/…`. Marks of what is unknown, and of formats, are none.
 pub(super) fn has_host(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let is_host =
-        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@' | '[' | ']');
-    if scheme == "hidden" {
-        return true;
+    // Most texts are none: what comes before the first colon is short.
+    const SCHEME_LEN_MAX: usize = 24;
+    const LEN_MAX: usize = 2_048;
+    if !text.bytes().take(SCHEME_LEN_MAX).any(|b| b == b':') {
+        return false;
     }
-    let name = host.rsplit('@').next().unwrap_or(host);
-    let named = name.starts_with(|c: char| c.is_alphanumeric() || c == '[');
-    named
-        && !scheme.is_empty()
+    // Clients leave blanks out, and take either slash (URL Standard, 4.4).
+    if text.len() <= LEN_MAX && text.bytes().any(|b| b <= b' ' || b == b'\\') {
+        let plain: String = text
+            .trim_matches(|c: char| c <= ' ')
+            .chars()
+            .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
+            .map(|c| if c == '\\' { '/' } else { c })
+            .collect();
+        return plain.bytes().all(|b| b != b'\\' && b >= b' ') && names_host(&plain);
+    }
+    names_host(text)
+}
+
+fn names_host(text: &str) -> bool {
+    let (scheme, rest) = match text.split_once("://") {
+        Some(("hidden", _)) => return true,
+        Some(parts) => parts,
+        // Of these any number of slashes will do.
+        None => match text.split_once(':') {
+            Some((scheme @ ("http" | "https"), rest)) if rest.contains('.') => {
+                (scheme, rest.trim_start_matches('/'))
+            }
+            _ => return false,
+        },
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let name = authority.rsplit('@').next().unwrap_or(authority);
+    // Whatever the port is, the host is known.
+    let host = match name.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => name.split(':').next().unwrap_or_default(),
+    };
+    let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    host.starts_with(|c: char| c.is_alphanumeric() || c == ':')
         && host.chars().all(is_host)
+        && !scheme.is_empty()
         && scheme.chars().all(char::is_alphanumeric)
 }
 
